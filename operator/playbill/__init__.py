@@ -1,0 +1,3 @@
+"""Playbill: a git-backed model registry for Kubernetes."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,37 @@
+"""The three fates of trouble, and nothing else.
+
+    Trouble
+    ├── Stalled   the user must act: a condition says how to mend it
+    ├── Waiting   something is not there yet: its own event ends the wait
+    └── Retry     anything else: tried again with backoff
+
+Every error that a layer raises on purpose is one of these three, so the code
+that catches it never has to ask what to do next. `reason` is the CamelCase
+word that a condition and an Event carry; the message is for the person who
+reads them, and holds no secret.
+"""
+
+
+class Trouble(Exception):  # noqa: N818 - a fate, not an error class
+    """Trouble with a reason (a condition's CamelCase word) and a message for people."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class Stalled(Trouble):
+    """The user must act; retrying the same input cannot help."""
+
+
+class Waiting(Trouble):
+    """A dependency is not there yet; its appearance ends the wait."""
+
+
+class Retry(Trouble):
+    """A passing fault; `after` is the server's own wish in seconds, when it gave one."""
+
+    def __init__(self, reason: str, message: str, *, after: float | None = None) -> None:
+        super().__init__(reason, message)
+        self.after = after
