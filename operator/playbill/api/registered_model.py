@@ -1,0 +1,319 @@
+"""RegisteredModel: what a model is, and in which repository its history lives."""
+
+# ruff: noqa: RUF012 - pydantic copies the default of a field for each instance
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from playbill.api.base import (
+    LIST_ATOMIC,
+    Duration,
+    LocalReference,
+    LongText,
+    Model,
+    ObjectName,
+    PrinterColumn,
+    Resource,
+    ResourceInfo,
+    Rule,
+    ShortText,
+    Status,
+    Time,
+    cel,
+    list_map,
+    matching,
+    ready_column,
+)
+from playbill.api.patterns import ARTIFACT_MAX_LENGTH, ARTIFACT_NAME
+
+BRANCH = r"^[A-Za-z0-9_][A-Za-z0-9_./+-]*$"
+
+
+class Repository(Model):
+    """The git repository whose tags are the model's history."""
+
+    url: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=2048,
+            description="https://host/path, ssh://git@host/path or git@host:path. Passwords "
+            "belong into the Secret that secretRef names.",
+            json_schema_extra=cel(
+                Rule(
+                    "self.matches('^[!-~]+$')",
+                    "a URL holds no spaces, control characters or letters beyond ASCII: "
+                    "percent-encode them",
+                ),
+                Rule(
+                    "self.matches('^https?://([^/]*@)?[A-Za-z0-9[]') || "
+                    "self.matches('^ssh://([A-Za-z0-9_][^/]*@)?[A-Za-z0-9[]') || "
+                    "self.matches('^file:///') || "
+                    "self.matches('^[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:')",
+                    "use https://host/path, http://host/path, ssh://git@host/path or git@host:path",
+                ),
+                Rule(
+                    "!self.matches('^https?://[^/]*@') && !self.matches('^ssh://[^/@]*:[^/]*@')",
+                    "take the user and password out of the URL and put them into a Secret "
+                    "(keys username and password, or identity for ssh), named by secretRef",
+                ),
+            ),
+        ),
+    ]
+    branch: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=255,
+            pattern=BRANCH,
+            description="The branch whose tip a version takes when it names no revision; "
+            "the remote's own default branch when left out.",
+            json_schema_extra=cel(
+                matching(BRANCH, "name a branch as git does, such as main or release/1.x")
+            ),
+        ),
+    ] = None
+    secret_ref: Annotated[
+        LocalReference | None,
+        Field(
+            description="A Secret with username and password, bearerToken, or identity and "
+            "known_hosts; ca.crt for a private authority. The layout is Flux's.",
+        ),
+    ] = None
+    interval: Annotated[Duration, Field(description="How often to look for what others wrote.")] = (
+        "1m"
+    )
+    max_tags_per_push: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1000,
+            description="GitHub and GitLab fire no events for a push of more than 3 tags; "
+            "0 sets no limit.",
+        ),
+    ] = 3
+
+
+class RegisteredModelSpec(Model):
+    """What a model is, and where."""
+
+    repository: Annotated[Repository, Field(description="Where the model's history lives.")]
+    artifact: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=ARTIFACT_MAX_LENGTH,
+            pattern=ARTIFACT_NAME,
+            description="GTO's name of the model, with its directory in a monorepo "
+            "(models/nlp:sentiment); the resource's own name when left out.",
+            json_schema_extra=cel(
+                matching(
+                    ARTIFACT_NAME,
+                    "use letters, digits, '-', '_' and '/', with a letter or digit first and "
+                    "last; in a monorepo put the directory of its dvc.yaml and ':' before it, "
+                    "as in models/nlp:sentiment",
+                ),
+                Rule(
+                    "!self.matches('[.]lock[/:]')",
+                    "git keeps names that end in .lock for itself: rename that directory",
+                ),
+            ),
+        ),
+    ] = None
+    description: Annotated[
+        LongText | None,
+        Field(description="For people; wins over the desc in dvc.yaml."),
+    ] = None
+    labels: Annotated[
+        list[Annotated[str, Field(max_length=128)]] | None,
+        Field(
+            max_length=64,
+            json_schema_extra=LIST_ATOMIC,
+            description="Words to find it by; win over the labels in dvc.yaml.",
+        ),
+    ] = None
+    task: Annotated[
+        ShortText | None, Field(description="What it does, such as image-classification.")
+    ] = None
+    deprecated: Annotated[
+        bool,
+        Field(
+            description="True records that the model is not to be used any more; "
+            "setting it back records its return.",
+        ),
+    ] = False
+    suspend: Annotated[
+        bool, Field(description="True stops all work on this model, its versions and stages.")
+    ] = False
+
+
+class NextVersions(Model):
+    """The numbers that the next registration would get."""
+
+    major: Annotated[
+        str, Field(max_length=256, description="When the model breaks who uses it, as v2.0.0.")
+    ]
+    minor: Annotated[str, Field(max_length=256, description="When it learns more, as v1.3.0.")]
+    patch: Annotated[str, Field(max_length=256, description="When it only gets better, as v1.2.1.")]
+
+
+class VersionCounts(Model):
+    """How many versions the ledger knows."""
+
+    registered: Annotated[int, Field(ge=0, description="Versions that are registered now.")] = 0
+    deregistered: Annotated[int, Field(ge=0, description="Versions that were deregistered.")] = 0
+
+
+class StageSummary(Model):
+    """Who is on a stage, by the ledger."""
+
+    name: Annotated[str, Field(max_length=256, description="The stage.")]
+    version: Annotated[str, Field(max_length=256, description="The version that holds it.")]
+    since: Annotated[Time, Field(description="Since when, by the tag.")]
+
+
+class LedgerProblem(Model):
+    """A tag that was skipped, and why."""
+
+    tag: Annotated[str, Field(max_length=512, description="The tag, without refs/tags/.")]
+    reason: Annotated[str, Field(max_length=128, description="Why, in one CamelCase word.")]
+    message: Annotated[ShortText, Field(description="Why, for people, and how to mend it.")]
+
+
+class RegisteredModelStatus(Status):
+    """What the ledger says of the model."""
+
+    artifact: Annotated[
+        str | None, Field(max_length=256, description="GTO's name of it, as its tags have it.")
+    ] = None
+    latest_version: Annotated[
+        str | None,
+        Field(max_length=256, description="The highest registered version by SemVer."),
+    ] = None
+    next_versions: NextVersions | None = None
+    versions: VersionCounts | None = None
+    stages: Annotated[
+        list[StageSummary],
+        Field(
+            max_length=100,
+            json_schema_extra=list_map("name"),
+            description="Who is on which stage, by the ledger.",
+        ),
+    ] = []
+    on_stage: Annotated[
+        str | None,
+        Field(max_length=1024, description="The same on one line: prod=v1.2.0 staging=v1.3.0."),
+    ] = None
+    branch: Annotated[
+        str | None,
+        Field(max_length=255, description="The branch that is read: the spec's or the remote's."),
+    ] = None
+    head_commit: Annotated[
+        str | None, Field(max_length=64, description="The tip of that branch.")
+    ] = None
+    deprecated: Annotated[
+        bool | None, Field(description="Whether the ledger says that it is deprecated.")
+    ] = None
+    description: Annotated[
+        LongText | None, Field(description="For people: the spec's, or the desc in dvc.yaml.")
+    ] = None
+    labels: Annotated[
+        list[Annotated[str, Field(max_length=128)]],
+        Field(
+            max_length=64,
+            json_schema_extra=LIST_ATOMIC,
+            description="Words to find it by: the spec's, or the labels in dvc.yaml.",
+        ),
+    ] = []
+    type: Annotated[ShortText | None, Field(description="Its type, by dvc.yaml.")] = None
+    path: Annotated[
+        ShortText | None, Field(description="Where it lies in the repository, by dvc.yaml.")
+    ] = None
+    problems: Annotated[
+        list[LedgerProblem],
+        Field(
+            max_length=20,
+            json_schema_extra=LIST_ATOMIC,
+            description="Tags of this model that were skipped, at most 20 of them.",
+        ),
+    ] = []
+
+
+class RegisteredModel(Resource):
+    """A model: what it is, and the git repository that holds its history."""
+
+    INFO: ClassVar[ResourceInfo] = ResourceInfo(
+        kind="RegisteredModel",
+        plural="registeredmodels",
+        singular="registeredmodel",
+        short_names=("rmodel",),
+        description="A model: what it is, and the git repository that holds its history. "
+        "Its versions are ModelVersions, its stages StageAssignments; every action on them "
+        "is an annotated tag in that repository.",
+        columns=(
+            PrinterColumn(
+                "Latest", ".status.latestVersion", description="The highest version by SemVer."
+            ),
+            PrinterColumn(
+                "Versions",
+                ".status.versions.registered",
+                type="integer",
+                description="How many versions are registered.",
+            ),
+            PrinterColumn("On stage", ".status.onStage", description="Who is on which stage."),
+            *ready_column("model"),
+            PrinterColumn(
+                "Repository",
+                ".spec.repository.url",
+                description="Where its history lives.",
+                priority=1,
+            ),
+            PrinterColumn(
+                "Artifact", ".status.artifact", description="GTO's name of it.", priority=1
+            ),
+        ),
+        selectable=(".spec.repository.url", ".spec.artifact"),
+        rules=(
+            Rule(
+                "has(self.spec.artifact) || self.metadata.name.matches('^[a-z0-9-]+$')",
+                "GTO allows no dot in a name: set spec.artifact to the model's name in git, "
+                "or choose a resource name without dots",
+                ".spec.artifact",
+            ),
+            Rule(
+                f"has(self.spec.artifact) || self.metadata.name.size() <= {ARTIFACT_MAX_LENGTH}",
+                f"a name in git has at most {ARTIFACT_MAX_LENGTH} characters: set spec.artifact "
+                "to the model's name in git, or choose a shorter resource name",
+                ".spec.artifact",
+            ),
+            Rule(
+                "(has(self.spec.artifact) ? self.spec.artifact : self.metadata.name) == "
+                "(has(oldSelf.spec.artifact) ? oldSelf.spec.artifact : oldSelf.metadata.name)",
+                "spec.artifact is the model's identity in git and cannot change: "
+                "create a RegisteredModel with the other name",
+                ".spec.artifact",
+            ),
+        ),
+    )
+
+    spec: RegisteredModelSpec
+    status: RegisteredModelStatus = RegisteredModelStatus()
+
+    @property
+    def artifact(self) -> str:
+        """GTO's name of it."""
+        return self.spec.artifact or self.metadata.name
+
+
+ModelName = Annotated[
+    ObjectName,
+    Field(
+        description="The RegisteredModel, by name, in this namespace.",
+        json_schema_extra=cel(
+            Rule("self == oldSelf", "model cannot change: create another object")
+        ),
+    ),
+]

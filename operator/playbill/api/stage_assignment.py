@@ -1,0 +1,288 @@
+"""StageAssignment: who is on a stage, and the workload that serves it."""
+
+# ruff: noqa: RUF012 - pydantic copies the default of a field for each instance
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from playbill.api.base import (
+    LIST_ATOMIC,
+    LongText,
+    Model,
+    PrinterColumn,
+    Resource,
+    ResourceInfo,
+    Rule,
+    ShortText,
+    Status,
+    Time,
+    cel,
+    list_map,
+    matching,
+    ready_column,
+)
+from playbill.api.patterns import (
+    SEMVER,
+    SEMVER_MAX_LENGTH,
+    STAGE_MAX_LENGTH,
+    STAGE_NAME,
+)
+from playbill.api.registered_model import ModelName
+
+
+class OpenModel(Model):
+    """A piece of another API, passed on as it is: the API server checks it by a dry run."""
+
+    model_config = ConfigDict(
+        extra="allow", json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
+    )
+
+
+class Container(OpenModel):
+    """A container of the pod, as core/v1 has it."""
+
+    name: Annotated[str, Field(max_length=63, description="The container's name.")]
+
+
+class Volume(OpenModel):
+    """A volume of the pod, as core/v1 has it."""
+
+    name: Annotated[str, Field(max_length=63, description="The volume's name.")]
+
+
+class PodSpec(OpenModel):
+    """The pod's spec, as core/v1 has it."""
+
+    containers: Annotated[
+        list[Container],
+        Field(
+            min_length=1,
+            max_length=32,
+            json_schema_extra=list_map("name"),
+            description="The containers that serve the model.",
+        ),
+    ]
+    init_containers: Annotated[
+        list[Container] | None,
+        Field(
+            max_length=32,
+            json_schema_extra=list_map("name"),
+            description="Containers that run, one after another, before the others start.",
+        ),
+    ] = None
+    volumes: Annotated[
+        list[Volume] | None,
+        Field(
+            max_length=64,
+            json_schema_extra=list_map("name"),
+            description="Volumes that the containers may mount.",
+        ),
+    ] = None
+
+
+class TemplateMeta(Model):
+    """Labels and annotations of the pods."""
+
+    labels: Annotated[
+        dict[Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=63)]] | None,
+        Field(max_length=64, description="Labels that the pods get beside our own."),
+    ] = None
+    annotations: Annotated[
+        dict[Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=4096)]] | None,
+        Field(max_length=64, description="Annotations that the pods get beside our own."),
+    ] = None
+
+
+class PodTemplate(Model):
+    """A pod template, as apps/v1 has it."""
+
+    metadata: TemplateMeta | None = None
+    spec: Annotated[
+        PodSpec,
+        Field(
+            description="A pod's spec. In its strings ${model}, ${version}, ${commit}, ${digest}, "
+            "${stage}, ${path} and ${uri} are replaced; nothing else is evaluated.",
+        ),
+    ]
+
+
+class Rollout(Model):
+    """The workload that follows the stage."""
+
+    template: Annotated[
+        PodTemplate,
+        Field(
+            description="The pods of a Deployment of the assignment's own name; a Service of "
+            "that name comes with it when ports are named.",
+        ),
+    ]
+    replicas: Annotated[
+        int | None,
+        Field(ge=0, le=10000, description="How many pods; left out when an autoscaler decides."),
+    ] = None
+    progress_deadline_seconds: Annotated[
+        int,
+        Field(ge=1, le=86400, description="After how long without progress a rollout has failed."),
+    ] = 600
+
+
+class StageAssignmentSpec(Model):
+    """Who is on a stage."""
+
+    model: ModelName
+    stage: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=STAGE_MAX_LENGTH,
+            pattern=STAGE_NAME,
+            description="The stage, such as prod.",
+            json_schema_extra=cel(
+                matching(
+                    STAGE_NAME,
+                    "use letters, digits, '-', '_' and '/', with a letter or digit first and last",
+                ),
+                Rule("self == oldSelf", "stage cannot change: create another StageAssignment"),
+            ),
+        ),
+    ]
+    version: Annotated[
+        str | None,
+        Field(
+            max_length=SEMVER_MAX_LENGTH,
+            pattern=SEMVER,
+            description="The version that holds the stage: change this line to promote. Left "
+            "out, the ledger decides: whoever assigns with GTO promotes.",
+            json_schema_extra=cel(
+                matching(SEMVER, "use SemVer, such as 1.2.3, v1.2.3 or 1.2.3-rc.1")
+            ),
+        ),
+    ] = None
+    rollout: Annotated[
+        Rollout | None, Field(description="The workload that serves what holds the stage.")
+    ] = None
+    message: Annotated[
+        LongText | None, Field(description="Goes into the tag's message, as one paragraph.")
+    ] = None
+    suspend: Annotated[
+        bool, Field(description="True stops all work on this stage; its workload stays.")
+    ] = False
+    deletion_policy: Annotated[
+        Literal["Record", "Retain"],
+        Field(
+            description="What deleting this object means to the ledger: Record empties the "
+            "stage, Retain leaves the history as it is.",
+        ),
+    ] = "Record"
+
+
+class CurrentVersion(Model):
+    """The version that holds the stage, by the ledger."""
+
+    version: Annotated[str, Field(max_length=256, description="The version, with its v.")]
+    commit: Annotated[str, Field(max_length=64, description="The commit it is pinned to.")]
+    tag: Annotated[str, Field(max_length=512, description="The tag that put it there.")]
+    since: Annotated[Time, Field(description="When that was, as the tag says.")]
+    by: Annotated[str | None, Field(max_length=512, description="Who did it, as the tag says.")] = (
+        None
+    )
+
+
+class WorkloadStatus(Model):
+    """The Deployment that serves the stage."""
+
+    kind: Annotated[str, Field(max_length=63, description="Deployment.")] = "Deployment"
+    name: Annotated[str, Field(max_length=63, description="Its name: the assignment's own.")]
+    version: Annotated[
+        str | None, Field(max_length=256, description="The version that its pods are to run.")
+    ] = None
+    pods: Annotated[
+        str | None, Field(max_length=32, description="Ready and updated pods of those wanted.")
+    ] = None
+
+
+class HistoryEntry(Model):
+    """One thing that happened to the stage, newest first."""
+
+    event: Annotated[
+        Literal["Assigned", "Unassigned"],
+        Field(description="Whether the version got the stage or left it."),
+    ]
+    version: Annotated[str, Field(max_length=256, description="The version, with its v.")]
+    at: Annotated[Time, Field(description="When, as the tag says.")]
+    by: Annotated[str | None, Field(max_length=512, description="Who did it, as the tag says.")] = (
+        None
+    )
+    tag: Annotated[str, Field(max_length=512, description="The tag that records it.")]
+
+
+class StageAssignmentStatus(Status):
+    """What the ledger and the workload say of the stage."""
+
+    current: Annotated[
+        CurrentVersion | None, Field(description="Who holds the stage, by the ledger.")
+    ] = None
+    workload: WorkloadStatus | None = None
+    history: Annotated[
+        list[HistoryEntry],
+        Field(
+            max_length=10,
+            json_schema_extra=LIST_ATOMIC,
+            description="What happened to the stage, newest first, at most ten entries.",
+        ),
+    ] = []
+    note: Annotated[
+        ShortText | None, Field(description="What is worth knowing and no trouble.")
+    ] = None
+
+
+class StageAssignment(Resource):
+    """Who is on a stage, and the workload that serves it."""
+
+    INFO: ClassVar[ResourceInfo] = ResourceInfo(
+        kind="StageAssignment",
+        plural="stageassignments",
+        singular="stageassignment",
+        short_names=("stage",),
+        description="Who is on a stage, and the workload that serves it. Changing spec.version "
+        "promotes: an annotated tag (model#prod#4) records it, then the workload rolls out.",
+        columns=(
+            PrinterColumn("Model", ".spec.model", description="The model."),
+            PrinterColumn("Stage", ".spec.stage", description="The stage."),
+            PrinterColumn(
+                "Version", ".status.current.version", description="Who holds it, by the ledger."
+            ),
+            PrinterColumn(
+                "Since",
+                ".status.current.since",
+                type="date",
+                description="How long it has held the stage.",
+            ),
+            PrinterColumn("Pods", ".status.workload.pods", description="Ready of those wanted."),
+            *ready_column("stage"),
+            PrinterColumn("By", ".status.current.by", description="Who put it there.", priority=1),
+            PrinterColumn(
+                "Tag", ".status.current.tag", description="The tag that records it.", priority=1
+            ),
+        ),
+        selectable=(".spec.model", ".spec.stage", ".spec.version"),
+        rules=(
+            Rule(
+                "self.metadata.name.size() <= 63 && "
+                "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+                "the name is also the name of a Deployment and a Service: use at most 63 lower "
+                "case letters, digits and '-', with a letter first and no '-' at the end",
+                ".metadata.name",
+            ),
+        ),
+    )
+
+    spec: StageAssignmentSpec
+    status: StageAssignmentStatus = StageAssignmentStatus()
+
+
+FINALIZER = "playbill.dev/stage"
+"""On StageAssignments alone: deleting one empties the stage in git."""

@@ -1,0 +1,102 @@
+"""What the resources ask of the ledger, stripped of everything that deciding does not need.
+
+The shell makes one intent of each resource (`controllers/intents.py`); the plan and the
+judgement of a single object both start from it, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from playbill.api.errors import Trouble
+from playbill.ledger.tagobject import TagObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """The resource that asks: who it is, and which state of its spec."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    created: str = ""
+    spec_hash: str = ""
+
+    @property
+    def resource(self) -> str:
+        """`Kind/namespace/name`, the value of the trailer Playbill-Resource."""
+        return f"{self.kind}/{self.namespace}/{self.name}"
+
+    @property
+    def request(self) -> str:
+        """`uid/generation`, the value of the trailer Playbill-Request."""
+        return f"{self.uid}/{self.generation}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """Tags whose names and bytes are written down before they are pushed (`status.pending`)."""
+
+    generation: int
+    tags: tuple[TagObject, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What all three kinds share.
+
+    `recorded` is the tag that the status names as the record of the present generation:
+    if it is gone from git, somebody removed it, and it is not written again by itself.
+    """
+
+    asker: Asker
+    artifact: str
+    message: str | None = None
+    pending: Reservation | None = None
+    recorded: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionIntent(Intent):
+    """A ModelVersion. `commit` is its revision resolved, the trouble with that, or None
+    while nobody has asked; `pinned` says that the spec names the commit by its 40 digits;
+    `status_version` is the number that was allotted before; `users` are live assignments
+    that name this version."""
+
+    version: str | None = None
+    status_version: str | None = None
+    bump: Literal["Major", "Minor", "Patch"] = "Patch"
+    revision: str | None = None
+    commit: str | Trouble | None = None
+    deregistered: bool = False
+    users: tuple[str, ...] = field(default=())
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the spec names the commit itself."""
+        return self.revision is not None and len(self.revision) == 40 and "/" not in self.revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageIntent(Intent):
+    """A StageAssignment. Without `version` the ledger decides; `leaving` means that the
+    object is being deleted and the stage is to be emptied; `was_recorded` that this
+    assignment has been on record before."""
+
+    stage: str
+    version: str | None = None
+    leaving: bool = False
+    was_recorded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelIntent(Intent):
+    """A RegisteredModel: all that it records is its deprecation, and its return."""
+
+    deprecated: bool = False
+
+
+AnyIntent = VersionIntent | StageIntent | ModelIntent

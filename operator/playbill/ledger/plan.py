@@ -1,0 +1,167 @@
+"""From all that is asked to all that is to be written: one plan for one repository.
+
+Pure: the same intents, ledger and second give the same plan. What to do next for a single
+resource is `decide`; a plan is `decide` for one after the other, in fair order, each
+seeing what the ones before it will have written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from playbill.api.errors import Trouble
+from playbill.ledger.decisions import Decision, Repeat, Withdraw, Write
+from playbill.ledger.deprecation import decide_model
+from playbill.ledger.grammar import RegistrationTag, parse_tag
+from playbill.ledger.intents import (
+    AnyIntent,
+    ModelIntent,
+    Reservation,
+    StageIntent,
+    VersionIntent,
+)
+from playbill.ledger.stages import decide_stage
+from playbill.ledger.tagobject import TagObject
+from playbill.ledger.versions import decide_version, refuse_taken_commit
+from playbill.ledger.view import View
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One intent and what is to be written for it."""
+
+    intent: AnyIntent
+    decision: Write | Repeat | Withdraw
+
+    @property
+    def tags(self) -> tuple[TagObject, ...]:
+        """The tags to push."""
+        return () if isinstance(self.decision, Withdraw) else self.decision.tags
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to write, in order, and what became of each intent, by the uid of its resource."""
+
+    steps: tuple[Step, ...]
+    decisions: dict[str, Decision]
+
+
+def decide(intent: AnyIntent, view: View, now: int) -> Decision:
+    """Give what this intent comes to, trouble included, with `now` in seconds since the epoch."""
+    try:
+        standing = _standing(intent, view)
+        if standing:
+            return Repeat(standing)
+        match intent:
+            case VersionIntent():
+                return decide_version(intent, view, now)
+            case StageIntent():
+                return decide_stage(intent, view, now)
+            case ModelIntent():
+                return decide_model(intent, view, now)
+    except Trouble as trouble:
+        return trouble
+
+
+def make_plan(intents: Iterable[AnyIntent], view: View, now: int) -> Plan:
+    """Plan for all intents of one repository; records what it plans into the view."""
+    ordered = _fair_order(list(intents), view)
+    for intent in ordered:
+        if intent.pending:
+            unseen = [t for t in intent.pending.tags if view.oid(t.name) is None]
+            view.artifact(intent.artifact).expect(unseen)
+    steps: list[Step] = []
+    decisions: dict[str, Decision] = {}
+    for intent in ordered:
+        decision = decisions[intent.asker.uid] = decide(intent, view, now)
+        if isinstance(decision, Write | Repeat):
+            view.reckon(intent.artifact, decision.tags)
+        if isinstance(decision, Write | Repeat | Withdraw):
+            steps.append(Step(intent, decision))
+    return Plan(tuple(steps), decisions)
+
+
+def _standing(intent: AnyIntent, view: View) -> tuple[TagObject, ...]:
+    """The reserved tags that git does not hold yet and that still are what is asked.
+
+    None stand when the spec has changed since, or when one of the names is seen to hold
+    other bytes: then the reservation is void, and another is made.
+    """
+    pending = intent.pending
+    if pending is None or not _still_asked(intent, pending):
+        return ()
+    held = [view.oid(tag.name) for tag in pending.tags]
+    if any(oid not in (None, tag.oid) for oid, tag in zip(held, pending.tags, strict=True)):
+        return ()
+    unseen = tuple(t for oid, t in zip(held, pending.tags, strict=True) if oid is None)
+    if unseen and isinstance(intent, VersionIntent):
+        for tag in unseen:
+            refuse_taken_commit(view.artifact(intent.artifact), tag.target, _number(tag))
+    return unseen
+
+
+def _still_asked(intent: AnyIntent, reservation: Reservation) -> bool:
+    """Whether the spec still asks for what was reserved.
+
+    A number that was allotted stays allotted while the spec leaves it out and means the
+    same commit: only its generation may have moved on, and the push may still land.
+    """
+    if reservation.generation == intent.asker.generation:
+        return True
+    return (
+        isinstance(intent, VersionIntent)
+        and intent.version is None
+        and not intent.deregistered
+        and (intent.revision is None or all(t.target == intent.commit for t in reservation.tags))
+    )
+
+
+def _number(tag: TagObject) -> str | None:
+    name = parse_tag(tag.name)
+    return name.version if isinstance(name, RegistrationTag) else None
+
+
+def _fair_order(intents: list[AnyIntent], view: View) -> list[AnyIntent]:
+    """Promotions, then registrations, then what depends on them; round-robin by artifact.
+
+    Within an artifact numbers that are given go before numbers that are allotted, so that
+    an allotted one never takes a number that somebody else has written down.
+    """
+    lanes: dict[int, dict[str, list[AnyIntent]]] = defaultdict(lambda: defaultdict(list))
+    for intent in sorted(intents, key=_seniority):
+        lanes[_lane(intent, view)][intent.artifact].append(intent)
+    return [intent for _, lane in sorted(lanes.items()) for intent in round_robin(lane.values())]
+
+
+def _lane(intent: AnyIntent, view: View) -> int:
+    match intent:
+        case StageIntent(version=version) if version is not None and not intent.leaving:
+            return 0 if _known(intent, version, view) else 2
+        case StageIntent():
+            return 0
+        case VersionIntent():
+            return 1
+        case ModelIntent():
+            return 3
+
+
+def _known(intent: StageIntent, version: str, view: View) -> bool:
+    return view.artifact(intent.artifact).version(f"v{version.removeprefix('v')}") is not None
+
+
+def _seniority(intent: AnyIntent) -> tuple[bool, str, str]:
+    allotted = isinstance(intent, VersionIntent) and intent.version is None
+    return allotted, intent.asker.created, intent.asker.resource
+
+
+def round_robin(queues: Iterable[Sequence[T]]) -> list[T]:
+    """Take one from each queue in turn until all are empty."""
+    turns = [list(queue) for queue in queues]
+    longest = max((len(turn) for turn in turns), default=0)
+    return [turn[i] for i in range(longest) for turn in turns if i < len(turn)]

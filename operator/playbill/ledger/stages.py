@@ -1,0 +1,194 @@
+"""Deciding a StageAssignment: who holds the stage, and who is to."""
+
+from __future__ import annotations
+
+from playbill.api.errors import Stalled, Waiting
+from playbill.ledger import message
+from playbill.ledger.decisions import Decision, Settled, Write
+from playbill.ledger.drafting import draft, next_second
+from playbill.ledger.events import Assignment, Unassignment
+from playbill.ledger.grammar import (
+    AssignmentTag,
+    UnassignmentTag,
+    check_stage,
+    check_version,
+    parse_tag,
+)
+from playbill.ledger.intents import StageIntent
+from playbill.ledger.state import Holder
+from playbill.ledger.versions import refuse_deprecated
+from playbill.ledger.view import ArtifactView, View, is_ours
+
+MOST_AT_ONCE = 20
+"""Tags that one reservation may hold; a stage with more holders is emptied in turns."""
+
+
+def decide_stage(intent: StageIntent, view: View, now: int) -> Decision:
+    """Give what a StageAssignment's intent comes to. Raises Trouble instead of returning it."""
+    artifact = view.artifact(intent.artifact)
+    check_stage(intent.stage)
+    if intent.leaving:
+        return _leave(intent, view, artifact, now)
+    winner = artifact.winner(intent.stage)
+    if intent.version is None:
+        return Settled(winner.assignment if winner else None)
+    version = check_version(intent.version)
+    commit = _commit(artifact, version)
+    if winner is not None and winner.version == version:
+        return Settled(winner.assignment)
+    _refuse_vanished(intent, view)
+    refuse_deprecated(artifact)
+    _refuse_ambiguous(artifact, version, commit)
+    reason = _refuse_contest(intent, view, artifact)
+    return _assign(intent, view, artifact, version, commit, now, reason)
+
+
+def _commit(artifact: ArtifactView, version: str) -> str:
+    commit = artifact.commit_of(version)
+    if commit is not None:
+        return commit
+    if artifact.version(version) is not None:
+        raise Stalled(
+            "VersionDeregistered",
+            f"{version} of {artifact.name} was deregistered: name another version",
+        )
+    latest = artifact.state.latest if artifact.state else None
+    hint = f"the latest is {latest}" if latest else "it has no versions yet"
+    raise Waiting(
+        "DependencyNotFound",
+        f"{artifact.name} has no registered version {version} ({hint}): waiting for it; "
+        "create a ModelVersion for it, or name another version",
+    )
+
+
+def _refuse_vanished(intent: StageIntent, view: View) -> None:
+    if intent.recorded and view.oid(intent.recorded) is None and not view.empty:
+        raise Stalled(
+            "TagVanished",
+            f"the tag {intent.recorded} that recorded this assignment is gone from git, and what "
+            "others removed is not written again by itself: push that tag again, or change the "
+            "spec to record it anew. The workload stays as it is",
+        )
+
+
+def _refuse_ambiguous(artifact: ArtifactView, version: str, commit: str) -> None:
+    """A stage tag on a commit of two versions makes every command of GTO fail."""
+    other = artifact.version_on(commit, besides=version)
+    if other is not None:
+        raise Stalled(
+            "CommitAmbiguous",
+            f"{version} and {other} of {artifact.name} are the same commit {commit[:12]}, and a "
+            "stage tag there would break GTO for the whole repository: assign a version that has "
+            "a commit of its own",
+        )
+
+
+def _refuse_contest(intent: StageIntent, view: View, artifact: ArtifactView) -> str | None:
+    """A plain tag against a declared version is answered once; another cluster's never.
+
+    Gives the reason that the answer's trailer tells, None for a first record.
+    """
+    events = artifact.stage_events(intent.stage)
+    own = [i for i, e in enumerate(events) if _is_record(e, intent)]
+    if not own:
+        return None
+    later = [e for e in events[own[-1] + 1 :] if not _is_record(e, intent)]
+    if not later:
+        return None
+    culprit = later[-1]
+    foreign_cluster = culprit.trailers.get(message.CLUSTER) not in (None, view.author.cluster)
+    if foreign_cluster or len(own) > 1:
+        raise Stalled(
+            "Contested",
+            f"{culprit.tagger} wrote {culprit.tag} against this assignment"
+            f"{' from another cluster' if foreign_cluster else ', again after it was answered'}: "
+            "agree on who decides this stage, then change spec.version, or leave it out to let "
+            "the ledger decide",
+        )
+    return f"answers {culprit.tag}"
+
+
+def _is_record(event: Assignment | Unassignment, intent: StageIntent) -> bool:
+    return (
+        isinstance(event, Assignment)
+        and event.trailers.get(message.REQUEST) == intent.asker.request
+    )
+
+
+def _assign(
+    intent: StageIntent,
+    view: View,
+    artifact: ArtifactView,
+    version: str,
+    commit: str,
+    now: int,
+    reason: str | None,
+) -> Write:
+    tag = draft(
+        view=view,
+        intent=intent,
+        name=AssignmentTag(intent.artifact, intent.stage, artifact.counter + 1),
+        target=commit,
+        seconds=_second(intent, view, artifact, now),
+        subject=message.assigning(intent.artifact, intent.stage, version),
+        reason=reason,
+    )
+    return Write((tag,), reserve=True)
+
+
+def _leave(intent: StageIntent, view: View, artifact: ArtifactView, now: int) -> Decision:
+    """Empty the stage: for GTO that takes one unassignment for each version that holds it.
+
+    The holder of longest standing goes first, so that the one in charge stays to the last
+    when there are more than one reservation can hold.
+    """
+    found = artifact.stage(intent.stage)
+    holders = found.holders if found else ()
+    leaving = {h.commit: h.version for h in reversed(holders)} if _ever_ours(
+        intent, view, holders
+    ) else {}
+    leaving |= _still_in_flight(intent, view, artifact)
+    if not leaving:
+        return Settled(found.last_event if found else None)
+    seconds = _second(intent, view, artifact, now)
+    tags = [
+        draft(
+            view=view,
+            intent=intent,
+            name=UnassignmentTag(intent.artifact, intent.stage, artifact.counter + i),
+            target=commit,
+            seconds=seconds,
+            subject=message.unassigning(intent.artifact, intent.stage, version),
+        )
+        for i, (commit, version) in enumerate(list(leaving.items())[:MOST_AT_ONCE], start=1)
+    ]
+    return Write(tuple(tags), reserve=True)
+
+
+def _still_in_flight(intent: StageIntent, view: View, artifact: ArtifactView) -> dict[str, str]:
+    """Assignments of ours that were reserved and not seen yet: one may land after we left,
+    and is taken back in advance by a later tag."""
+    tags = intent.pending.tags if intent.pending else ()
+    return {
+        tag.target: artifact.version_on(tag.target) or tag.target
+        for tag in tags
+        if isinstance(parse_tag(tag.name), AssignmentTag) and view.oid(tag.name) is None
+    }
+
+
+def _ever_ours(intent: StageIntent, view: View, holders: tuple[Holder, ...]) -> bool:
+    """An assignment that never came to hold the stage has nothing to take back."""
+    return intent.was_recorded or any(
+        is_ours(h.assignment, view.author.cluster)
+        and h.assignment.trailers.get(message.RESOURCE) == intent.asker.resource
+        for h in holders
+    )
+
+
+def _second(intent: StageIntent, view: View, artifact: ArtifactView, now: int) -> int:
+    return next_second(
+        view=view,
+        last=artifact.stage_seconds(intent.stage),
+        now=now,
+        events=artifact.stage_events(intent.stage),
+    )

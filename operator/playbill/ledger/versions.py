@@ -1,0 +1,212 @@
+"""Deciding a ModelVersion: is it registered, may it be, and as what."""
+
+from __future__ import annotations
+
+from playbill.api.errors import Stalled, Trouble, Waiting
+from playbill.ledger import message
+from playbill.ledger.decisions import Decision, Settled, Withdraw, Write
+from playbill.ledger.drafting import draft, next_second
+from playbill.ledger.events import Registration
+from playbill.ledger.grammar import DeregistrationTag, RegistrationTag, check_version, next_version
+from playbill.ledger.intents import VersionIntent
+from playbill.ledger.state import VersionState
+from playbill.ledger.view import ArtifactView, View, asked_for_by, is_ours
+
+
+def decide_version(intent: VersionIntent, view: View, now: int) -> Decision:
+    """Give what a ModelVersion's intent comes to. Raises Trouble instead of returning it."""
+    artifact = view.artifact(intent.artifact)
+    version = declared_version(intent, artifact, view)
+    known = artifact.version(version) if version else None
+    if known is None:
+        return _unknown(intent, view, artifact, version, now)
+    stray = _stray(intent, view, artifact, known)
+    if stray is not None:
+        return stray
+    if not known.active:
+        return _deregistered(intent, known)
+    _refuse_other_commit(intent, view, known)
+    if intent.deregistered:
+        return _deregister(intent, view, artifact, known, now)
+    return Settled(known.registration)
+
+
+def declared_version(intent: VersionIntent, artifact: ArtifactView, view: View) -> str | None:
+    """The number that the intent means: its own, or the one it was given; None while it has none.
+
+    A number that was left out is recognised by the request (the resource's uid), else by
+    cluster and resource with the same target, so that a restored cluster allots nothing twice.
+    """
+    if intent.version is not None:
+        return check_version(intent.version)
+    own = [e for e in artifact.events if isinstance(e, Registration)]
+    for event in reversed(own):
+        if asked_for_by(event, intent.asker.uid):
+            return event.version
+    if intent.status_version is not None and artifact.version(intent.status_version):
+        return intent.status_version
+    for event in reversed(own):
+        if _same_resource(event, intent, view) and _same_target(event, intent):
+            return event.version
+    return None
+
+
+def _same_resource(event: Registration, intent: VersionIntent, view: View) -> bool:
+    return (
+        is_ours(event, view.author.cluster)
+        and event.trailers.get(message.RESOURCE) == intent.asker.resource
+    )
+
+
+def _same_target(event: Registration, intent: VersionIntent) -> bool:
+    """A revision that was left out meant the tip of then, which nobody knows any more."""
+    return intent.revision is None or event.commit == intent.commit
+
+
+def _unknown(
+    intent: VersionIntent, view: View, artifact: ArtifactView, version: str | None, now: int
+) -> Write:
+    if intent.recorded and view.oid(intent.recorded) is None and not view.empty:
+        raise Stalled(
+            "TagVanished",
+            f"the tag {intent.recorded} that registered this version is gone from git, and what "
+            "others removed is not written again by itself: push that tag again, or delete this "
+            "object and create another one to register anew",
+        )
+    if intent.deregistered:
+        raise Stalled(
+            "NotRegistered",
+            f"{version or 'this version'} of {intent.artifact} was never registered, so there is "
+            "nothing to deregister: set deregistered to false, or delete this object",
+        )
+    return _register(intent, view, artifact, version, now)
+
+
+def _register(
+    intent: VersionIntent, view: View, artifact: ArtifactView, version: str | None, now: int
+) -> Write:
+    refuse_deprecated(artifact)
+    commit = intent.commit
+    if isinstance(commit, Trouble):
+        raise commit
+    if commit is None:
+        raise Waiting("RevisionNotResolved", "the revision has not been looked up yet")
+    refuse_taken_commit(artifact, commit, version)
+    number = version or next_version(artifact.highest(), intent.bump)
+    seconds = next_second(
+        view=view, last=artifact.version_seconds(number), now=now, events=artifact.events
+    )
+    tag = draft(
+        view=view,
+        intent=intent,
+        name=RegistrationTag(intent.artifact, number, None),
+        target=commit,
+        seconds=seconds,
+        subject=message.registering(intent.artifact, number),
+    )
+    return Write((tag,), reserve=version is None)
+
+
+def refuse_deprecated(artifact: ArtifactView) -> None:
+    """Any later event revives a deprecated artifact in GTO's eyes, so none is written."""
+    if artifact.deprecated:
+        raise Stalled(
+            "ModelDeprecated",
+            f"{artifact.name} is deprecated, and any new tag would revive it: set deprecated to "
+            "false on its RegisteredModel to go on with it",
+        )
+
+
+def refuse_taken_commit(artifact: ArtifactView, commit: str, version: str | None) -> None:
+    """GTO cannot read an artifact with two versions on one commit, registered or no longer."""
+    other = artifact.version_on(commit, besides=version)
+    if other is not None:
+        raise Stalled(
+            "CommitTaken",
+            f"commit {commit[:12]} is {other} of {artifact.name} already, and GTO cannot read two "
+            f"versions on one commit: make a new commit for this version, or use {other}",
+        )
+
+
+def _stray(
+    intent: VersionIntent, view: View, artifact: ArtifactView, known: VersionState
+) -> Withdraw | None:
+    """Our own unconfirmed registration beside another version on its commit is withdrawn."""
+    registration = known.registration
+    if intent.recorded or not asked_for_by(registration, intent.asker.uid):
+        return None
+    other = artifact.version_on(known.commit, besides=known.version)
+    if other is None or artifact.state is None or _outranks(registration, artifact, other, view):
+        return None
+    if any(h.commit == known.commit for s in artifact.state.stages.values() for h in s.holders):
+        return None
+    return Withdraw(registration.tag, registration.oid)
+
+
+def _outranks(own: Registration, artifact: ArtifactView, other: str, view: View) -> bool:
+    """Of two that this cluster wrote itself the later one goes, lest both should."""
+    rival = artifact.version(other)
+    if rival is None or not is_ours(rival.registration, view.author.cluster):
+        return False
+    return (own.seconds, own.tag) < (rival.registration.seconds, rival.registration.tag)
+
+
+def _refuse_other_commit(intent: VersionIntent, view: View, known: VersionState) -> None:
+    """A version that exists is the one that is meant, unless the spec names another commit."""
+    if intent.revision is None or known.commit == intent.commit:
+        return
+    if isinstance(intent.commit, Trouble | None) and not intent.pinned:
+        return
+    own = asked_for_by(known.registration, intent.asker.uid) or _same_resource(
+        known.registration, intent, view
+    )
+    if own and not intent.pinned:
+        return
+    wanted = intent.commit if isinstance(intent.commit, str) else intent.revision
+    raise Stalled(
+        "VersionTaken",
+        f"{known.version} of {intent.artifact} is commit {known.commit[:12]} already (registered "
+        f"by {known.registration.tagger}), not {wanted[:12]}: choose another version, or set "
+        f"revision to {known.commit}",
+    )
+
+
+def _deregistered(intent: VersionIntent, known: VersionState) -> Settled:
+    if intent.deregistered:
+        return Settled(known.deregistration)
+    raise Stalled(
+        "Deregistered",
+        f"{known.version} of {intent.artifact} was deregistered, and registering it again would "
+        "break `gto show`: set deregistered to true, or register another version",
+    )
+
+
+def _deregister(
+    intent: VersionIntent, view: View, artifact: ArtifactView, known: VersionState, now: int
+) -> Write:
+    holding = _stages_held(artifact, known.version)
+    if holding or intent.users:
+        who = [f"it holds the stage {s}" for s in holding]
+        who += [f"StageAssignment {u} names it" for u in intent.users]
+        raise Waiting(
+            "InUse",
+            f"{known.version} cannot be deregistered yet: {', '.join(who)}. "
+            "Put another version there, or remove the assignment",
+        )
+    seconds = next_second(
+        view=view, last=artifact.version_seconds(known.version), now=now, events=artifact.events
+    )
+    tag = draft(
+        view=view,
+        intent=intent,
+        name=DeregistrationTag(intent.artifact, known.version, None),
+        target=known.commit,
+        seconds=seconds,
+        subject=message.deregistering(intent.artifact, known.version),
+    )
+    return Write((tag,), reserve=False)
+
+
+def _stages_held(artifact: ArtifactView, version: str) -> list[str]:
+    stages = artifact.state.stages if artifact.state else {}
+    return [n for n, s in stages.items() if s.winner and s.winner.version == version]
