@@ -1,0 +1,183 @@
+"""The one place that runs git: a fixed argument list, a scrubbed environment, bounds on all.
+
+Values from outside never stand in an argument unless their grammar was checked by the
+caller; everything that can go through standard input does.
+"""
+
+import os
+import time
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from playbill.api.errors import Retry, Stalled, Trouble
+from playbill.git.errors import classify
+from playbill.git.process import Finished, Limits, run
+from playbill.git.scrub import scrub
+from playbill.git.url import UrlPolicy
+
+Observe = Callable[[str, str, float], None]
+
+PASSED_ON = (
+    "PATH",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "all_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+
+# Given with -c, so that no configuration of a mirror can undo them.
+FIXED_CONFIG = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.askPass=",
+    "credential.helper=",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "http.followRedirects=false",
+    "protocol.version=2",
+    "submodule.recurse=false",
+    "push.recurseSubmodules=no",
+    "push.followTags=false",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitSettings:
+    """`home` is a private directory that git takes for its user's; sizes are in bytes."""
+
+    home: Path
+    policy: UrlPolicy = field(default_factory=UrlPolicy)
+    seconds: float = 60.0
+    output_limit: int = 256 << 20
+    pack_limit: int = 4 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one call gets to reach a remote: extra environment, and how to scrub its words."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    scrub: Callable[[str], str] = scrub
+
+    def __repr__(self) -> str:
+        return "Access(***)"
+
+
+NO_ACCESS = Access()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What git answered; `stderr` is scrubbed, `stdout` is not."""
+
+    code: int
+    stdout: bytes
+    stderr: str
+
+
+def _unobserved(operation: str, result: str, seconds: float) -> None:
+    """Nobody counts."""
+
+
+class Git:
+    """Runs git. `observe(operation, result, seconds)` hears of each process, once."""
+
+    def __init__(self, settings: GitSettings, *, observe: Observe = _unobserved) -> None:
+        self.settings = settings
+        self._observe = observe
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        operation: str,
+        directory: Path | None = None,
+        stdin: bytes = b"",
+        access: Access = NO_ACCESS,
+        accept: Container[int] = (0,),
+        seconds: float | None = None,
+    ) -> Output:
+        """Run `git ARGUMENTS` in the bare repository `directory`.
+
+        Raises the Trouble that `errors.classify` finds when the exit code is not accepted,
+        Retry(RemoteUnavailable) when it takes too long, Stalled(OutputTooLarge).
+        """
+        started = time.monotonic()
+        result = "ok"
+        try:
+            finished = self._start(
+                arguments, directory=directory, stdin=stdin, access=access, seconds=seconds
+            )
+            stderr = access.scrub(finished.stderr.decode(errors="replace"))
+            if finished.how != "exited" or finished.code not in accept:
+                self._fail(finished, stderr=stderr, operation=operation)
+            return Output(code=finished.code, stdout=finished.stdout, stderr=stderr)
+        except Trouble as trouble:
+            result = "stalled" if isinstance(trouble, Stalled) else "retry"
+            raise
+        finally:
+            self._observe(operation, result, time.monotonic() - started)
+
+    def _start(
+        self,
+        arguments: Sequence[str],
+        *,
+        directory: Path | None,
+        stdin: bytes,
+        access: Access,
+        seconds: float | None,
+    ) -> Finished:
+        where = [f"--git-dir={directory}"] if directory else []
+        config = [word for setting in FIXED_CONFIG for word in ("-c", setting)]
+        try:
+            return run(
+                ["git", *where, *config, *arguments],
+                env=self._environment(access),
+                cwd=self.settings.home,
+                stdin=stdin,
+                limits=Limits(
+                    seconds=seconds or self.settings.seconds,
+                    stdout=self.settings.output_limit,
+                    file=self.settings.pack_limit,
+                ),
+            )
+        except OSError as error:
+            raise Retry("GitNotStarted", f"git cannot be started: {error.strerror}") from None
+
+    def _environment(self, access: Access) -> dict[str, str]:
+        return {
+            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            "HOME": str(self.settings.home),
+            "LC_ALL": "C",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_NO_LAZY_FETCH": "1",
+            "GIT_ALLOW_PROTOCOL": self.settings.policy.protocols,
+            **access.environment,
+        }
+
+    def _fail(self, finished: Finished, *, stderr: str, operation: str) -> NoReturn:
+        if finished.how == "timeout":
+            raise TimedOut(
+                "RemoteUnavailable", f"git {operation} did not end in time; it is tried again."
+            )
+        if finished.how == "flooded":
+            raise Stalled(
+                "OutputTooLarge",
+                f"git {operation} answers with more than {self.settings.output_limit} bytes; "
+                "raise the operator's limit or remove refs from the repository.",
+            )
+        raise classify(stderr, finished.code)
+
+
+class TimedOut(Retry):
+    """git was ended because it took too long; its lock files may be left behind."""

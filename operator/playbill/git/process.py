@@ -1,0 +1,146 @@
+"""One child process: bounded in time and in output, and gone with all its children.
+
+GitPython's `execute` was measured against this need and left out: it hands the whole
+environment of the operator to git and cannot be told not to, takes no bytes for standard
+input, has no cap on output, and its `kill_after_timeout` looks for children with `pgrep`
+or `ps` once, so that one started after the look survives. Here the child leads a session
+of its own, and the whole process group is signalled.
+"""
+
+import contextlib
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Literal
+
+STDERR_KEPT = 64 * 1024
+CHUNK = 1 << 16
+GRACE_SECONDS = 1.0  # git removes its lock files when it is asked to end
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`seconds` of wall time, `stdout` bytes, `file` bytes of any one file it writes."""
+
+    seconds: float
+    stdout: int
+    file: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a process ended. `stderr` is its last 64 KiB; `code` is negative after a signal."""
+
+    how: Literal["exited", "timeout", "flooded"]
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+def run(
+    arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes, limits: Limits
+) -> Finished:
+    """Run a program to its end or to its limits. Raises OSError when it cannot be started."""
+    process = subprocess.Popen(
+        list(arguments),
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
+    )
+    with contextlib.suppress(OSError):  # it may have ended already
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limits.file, limits.file))
+    exchange = _Exchange(process, stdin=stdin, limits=limits)
+    how: Literal["exited", "timeout", "flooded"] = "timeout"
+    try:
+        how = exchange.run()
+    finally:
+        if how != "exited":
+            _end_group(process)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    code = process.returncode
+    return Finished(how=how, code=code, stdout=bytes(exchange.out), stderr=bytes(exchange.err))
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """Feeds and drains the three pipes at once, as any of them may fill first."""
+
+    process: subprocess.Popen[bytes]
+    stdin: bytes
+    limits: Limits
+    out: bytearray = field(default_factory=bytearray)
+    err: bytearray = field(default_factory=bytearray)
+    sent: int = 0
+
+    def run(self) -> Literal["exited", "timeout", "flooded"]:
+        deadline = time.monotonic() + self.limits.seconds
+        with selectors.DefaultSelector() as selector:
+            self._register(selector)
+            while selector.get_map():
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                if not ready and time.monotonic() >= deadline:
+                    return "timeout"
+                for key, _ in ready:
+                    if not self._step(key.fileobj):  # type: ignore[arg-type]
+                        selector.unregister(key.fileobj)
+                if len(self.out) > self.limits.stdout:
+                    return "flooded"
+        return self._wait(deadline)
+
+    def _register(self, selector: selectors.BaseSelector) -> None:
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                selector.register(pipe, selectors.EVENT_READ)
+        if self.process.stdin is not None:
+            os.set_blocking(self.process.stdin.fileno(), False)
+            selector.register(self.process.stdin, selectors.EVENT_WRITE)
+
+    def _step(self, pipe: IO[bytes]) -> bool:
+        """Move one chunk; False when this pipe is done."""
+        if pipe is self.process.stdin:
+            return self._feed(pipe)
+        chunk = os.read(pipe.fileno(), CHUNK)
+        buffer = self.out if pipe is self.process.stdout else self.err
+        buffer += chunk
+        if buffer is self.err and len(buffer) > 2 * STDERR_KEPT:
+            del buffer[:-STDERR_KEPT]
+        return bool(chunk)
+
+    def _feed(self, pipe: IO[bytes]) -> bool:
+        try:
+            self.sent += os.write(pipe.fileno(), self.stdin[self.sent : self.sent + CHUNK])
+        except BrokenPipeError:  # it ended without reading all: its exit code says why
+            self.sent = len(self.stdin)
+        if self.sent < len(self.stdin):
+            return True
+        pipe.close()
+        return False
+
+    def _wait(self, deadline: float) -> Literal["exited", "timeout"]:
+        try:
+            self.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return "timeout"
+        return "exited"
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(GRACE_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

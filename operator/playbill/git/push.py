@@ -1,0 +1,142 @@
+"""Writing tags to the remote: one pack, one transaction, one push, whatever their number.
+
+The tags are staged under a private prefix and pushed with one wildcard refspec, as git's
+time for explicit refspecs grows with their square. That a tag must not exist on the remote
+is git's own rule for tags that are not forced; it sees the remote's refs in the same
+connection and the server compares again when it writes.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from playbill.api.errors import Retry, Stalled, Trouble
+from playbill.git.errors import MirrorCorrupt, NotSent, classify
+from playbill.git.listing import TAGS
+from playbill.git.porcelain import AlreadyThere, Pushed, Rejected, Result, parse_push
+from playbill.git.store import Store
+from playbill.ledger.tagobject import TagObject, pack
+
+STAGING = "refs/playbill/push/"
+# The server has done nothing yet, and the same bytes may be pushed again.
+SAFE_TO_TELL = (NotSent, MirrorCorrupt)
+_OID = re.compile(r"[0-9a-f]{40}")
+# git-check-ref-format(1), and no ':' or leading '-', as the name stands in an argument.
+_NAME = re.compile(
+    r"(?!-)(?!.*(?:\.\.|@\{|//|/\.|\.lock(?:/|$)|\.$|/$))[^\s~^:?*\[\\\x00-\x20\x7f./][^\s~^:?*\[\\\x00-\x20\x7f]*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PushReport:
+    """What became of each tag, by its name."""
+
+    results: Mapping[str, Result]
+
+    @property
+    def landed(self) -> frozenset[str]:
+        """The tags that the remote has now, as they were given."""
+        return frozenset(
+            name
+            for name, result in self.results.items()
+            if isinstance(result, Pushed | AlreadyThere)
+        )
+
+
+def push_tags(store: Store, tags: Sequence[TagObject]) -> PushReport:
+    """Push them all or none, in four git processes.
+
+    Raises Retry(PushUnanswered) when it is not known what the server did: list to find out.
+    """
+    for tag in tags:
+        _check_name(tag.name)
+    staging = f"{STAGING}{secrets.token_hex(8)}/"
+    oids = {tag.name: tag.oid for tag in tags}
+    store.local("unpack-objects", "-q", operation="write-tags", stdin=pack(tags))
+    _update_refs(store, [f"create {staging}{name} {oid}" for name, oid in oids.items()])
+    landed: frozenset[str] = frozenset()
+    try:
+        report = PushReport(_push(store, staging, list(oids)))
+        landed = report.landed
+        return report
+    finally:
+        _unstage(store, staging, oids, landed=landed)
+
+
+def _push(store: Store, staging: str, names: Sequence[str]) -> Mapping[str, Result]:
+    try:
+        output = store.remote(
+            "push", "--porcelain", "--atomic", "--no-verify", "--no-signed", "origin",
+            f"{staging}*:{TAGS}*",
+            operation="push", accept=(0, 1),
+        )  # fmt: skip
+        results = parse_push(output.stdout, output.stderr, names)
+        if results is None:
+            raise classify(output.stderr, output.code)
+    except Stalled as stalled:
+        if stalled.reason != "AccessDenied":
+            raise
+        return dict.fromkeys(names, Rejected(stalled.message))
+    except SAFE_TO_TELL:
+        raise
+    except Retry as retry:
+        raise _unanswered(retry) from None
+    return results
+
+
+def _unanswered(trouble: Trouble) -> Retry:
+    return Retry(
+        "PushUnanswered",
+        f"The server did not say what became of the push; its refs are listed. {trouble.message}",
+    )
+
+
+def _unstage(
+    store: Store, staging: str, oids: Mapping[str, str], *, landed: frozenset[str]
+) -> None:
+    """Remove the staged refs; note what landed, so that it need not be fetched."""
+    delete = [f"delete {staging}{name}" for name in oids]
+    known = [f"update {TAGS}{name} {oids[name]}" for name in landed]
+    try:
+        _update_refs(store, delete + known)
+    except Trouble:  # a ref that vanished from the remote may stand in the way of a new one
+        _update_refs(store, delete)
+
+
+def _update_refs(store: Store, commands: Sequence[str]) -> None:
+    stdin = "".join(f"{command}\n" for command in commands).encode()
+    store.local("update-ref", "--stdin", operation="stage-tags", stdin=stdin)
+
+
+def clear_staging(store: Store) -> None:
+    """Remove what a push that crashed has left."""
+    output = store.local(
+        "for-each-ref", "--format=delete %(refname)", STAGING, operation="list-local"
+    )
+    left = output.stdout.decode(errors="surrogateescape").splitlines()
+    if left:
+        _update_refs(store, left)
+
+
+def delete_tag(store: Store, name: str, oid: str) -> bool:
+    """Delete the remote's tag if it still is `oid`; False when it was another or gone."""
+    _check_name(name)
+    if not _OID.fullmatch(oid):
+        raise Stalled("InvalidTagName", f"{oid[:50]!r} is no object id")
+    try:
+        output = store.remote(
+            "push", "--porcelain", "--no-verify", f"--force-with-lease={TAGS}{name}:{oid}",
+            "origin", f":{TAGS}{name}",
+            operation="withdraw", accept=(0, 1),
+        )  # fmt: skip
+    except SAFE_TO_TELL:
+        raise
+    except Retry as retry:
+        raise _unanswered(retry) from None
+    return output.code == 0 and f"-\t:{TAGS}{name}\t".encode() in output.stdout
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise Stalled("InvalidTagName", f"git takes no tag named {name[:100]!r}; choose another.")
