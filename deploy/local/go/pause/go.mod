@@ -1,0 +1,3 @@
+module playbill.dev/local/pause
+
+go 1.26.0
