@@ -12,11 +12,8 @@ Part = tuple[Step, ...]
 
 
 def parts(steps: Sequence[Step], limit: int) -> list[Part]:
-    """Cut into pushes of at most `limit` tags, 0 for no limit; a step is never cut.
-
-    The tags of one artifact keep their order, so a registration goes before the
-    assignment that needs it.
-    """
+    """Cut into pushes of at most `limit` tags, 0 for no limit; a step is never cut, and the
+    tags of one artifact keep their order."""
     by_artifact: dict[str, list[Step]] = defaultdict(list)
     for step in steps:
         if step.tags:

@@ -40,7 +40,9 @@ def _is_own(event: LedgerEvent, intent: ModelIntent, view: View) -> bool:
     )
 
 
-def _deprecate(intent: ModelIntent, view: View, artifact: ArtifactView, now: int) -> Settled | Write:
+def _deprecate(
+    intent: ModelIntent, view: View, artifact: ArtifactView, now: int
+) -> Settled | Write:
     if not artifact.events:
         return Settled()
     _refuse_fight(intent, view, artifact)

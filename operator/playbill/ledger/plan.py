@@ -15,7 +15,7 @@ from typing import TypeVar
 from playbill.api.errors import Trouble
 from playbill.ledger.decisions import Decision, Repeat, Withdraw, Write
 from playbill.ledger.deprecation import decide_model
-from playbill.ledger.grammar import RegistrationTag, parse_tag
+from playbill.ledger.grammar import RegistrationTag, check_version, parse_tag
 from playbill.ledger.intents import (
     AnyIntent,
     ModelIntent,
@@ -71,7 +71,7 @@ def decide(intent: AnyIntent, view: View, now: int) -> Decision:
 
 def make_plan(intents: Iterable[AnyIntent], view: View, now: int) -> Plan:
     """Plan for all intents of one repository; records what it plans into the view."""
-    ordered = _fair_order(list(intents), view)
+    ordered = _fair_order(list(intents))
     for intent in ordered:
         if intent.pending:
             unseen = [t for t in intent.pending.tags if view.oid(t.name) is None]
@@ -99,11 +99,21 @@ def _standing(intent: AnyIntent, view: View) -> tuple[TagObject, ...]:
     held = [view.oid(tag.name) for tag in pending.tags]
     if any(oid not in (None, tag.oid) for oid, tag in zip(held, pending.tags, strict=True)):
         return ()
+    if isinstance(intent, StageIntent) and not _lands_on_version(intent, pending, view):
+        return ()
     unseen = tuple(t for oid, t in zip(held, pending.tags, strict=True) if oid is None)
     if unseen and isinstance(intent, VersionIntent):
         for tag in unseen:
             refuse_taken_commit(view.artifact(intent.artifact), tag.target, _number(tag))
     return unseen
+
+
+def _lands_on_version(intent: StageIntent, reservation: Reservation, view: View) -> bool:
+    """A stage tag is only pushed where its version is: alone it would name a bare commit."""
+    if intent.leaving or intent.version is None:
+        return intent.leaving
+    commit = view.artifact(intent.artifact).commit_of(check_version(intent.version))
+    return all(tag.target == commit for tag in reservation.tags)
 
 
 def _still_asked(intent: AnyIntent, reservation: Reservation) -> bool:
@@ -127,32 +137,26 @@ def _number(tag: TagObject) -> str | None:
     return name.version if isinstance(name, RegistrationTag) else None
 
 
-def _fair_order(intents: list[AnyIntent], view: View) -> list[AnyIntent]:
-    """Promotions, then registrations, then what depends on them; round-robin by artifact.
+def _fair_order(intents: list[AnyIntent]) -> list[AnyIntent]:
+    """Promotions, then registrations, then deprecations; round-robin by artifact.
 
     Within an artifact numbers that are given go before numbers that are allotted, so that
     an allotted one never takes a number that somebody else has written down.
     """
     lanes: dict[int, dict[str, list[AnyIntent]]] = defaultdict(lambda: defaultdict(list))
     for intent in sorted(intents, key=_seniority):
-        lanes[_lane(intent, view)][intent.artifact].append(intent)
+        lanes[_lane(intent)][intent.artifact].append(intent)
     return [intent for _, lane in sorted(lanes.items()) for intent in round_robin(lane.values())]
 
 
-def _lane(intent: AnyIntent, view: View) -> int:
+def _lane(intent: AnyIntent) -> int:
     match intent:
-        case StageIntent(version=version) if version is not None and not intent.leaving:
-            return 0 if _known(intent, version, view) else 2
         case StageIntent():
             return 0
         case VersionIntent():
             return 1
         case ModelIntent():
-            return 3
-
-
-def _known(intent: StageIntent, version: str, view: View) -> bool:
-    return view.artifact(intent.artifact).version(f"v{version.removeprefix('v')}") is not None
+            return 2
 
 
 def _seniority(intent: AnyIntent) -> tuple[bool, str, str]:

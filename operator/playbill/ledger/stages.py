@@ -144,9 +144,11 @@ def _leave(intent: StageIntent, view: View, artifact: ArtifactView, now: int) ->
     """
     found = artifact.stage(intent.stage)
     holders = found.holders if found else ()
-    leaving = {h.commit: h.version for h in reversed(holders)} if _ever_ours(
-        intent, view, holders
-    ) else {}
+    leaving = (
+        {h.commit: h.version for h in reversed(holders)}
+        if _ever_ours(intent, view, holders)
+        else {}
+    )
     leaving |= _still_in_flight(intent, view, artifact)
     if not leaving:
         return Settled(found.last_event if found else None)

@@ -77,9 +77,10 @@ class ArtifactView:
         return found.winner if found else None
 
     def commit_of(self, version: str) -> str | None:
-        """The commit of a version that is registered, or about to be."""
+        """The commit of a version that is registered in git; one that is only planned does not
+        count, for a stage tag on it could not be taken back if the registration had to be."""
         known = self.version(version)
-        return known.commit if known and known.active else self.versions.get(version)
+        return known.commit if known and known.active else None
 
     def version_on(self, commit: str, *, besides: str | None = None) -> str | None:
         """A version of this artifact that sits on the commit, registered or not, if any."""
@@ -208,4 +209,3 @@ def is_ours(event: LedgerEvent, cluster: str) -> bool:
 def asked_for_by(event: LedgerEvent, uid: str) -> bool:
     """Whether the resource of this uid asked for the tag, at any generation."""
     return event.trailers.get(REQUEST, "").partition("/")[0] == uid
-

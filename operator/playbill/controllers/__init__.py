@@ -1,0 +1,1 @@
+"""The shell: watch, queue, observe, plan, apply, status. Data flows one way."""

@@ -1,0 +1,164 @@
+"""One pass over one repository: read the resources, list the tags, plan, reserve, push, list.
+
+    C = the resources, read from the API server       before the listing
+    L = the tags of the remote
+    plan (pure) -> reserve what the spec does not determine -> push -> L again
+
+One pass runs at a time for a repository in a process; any number of processes may run
+one at once, for every name is pushed under must-not-exist and every name that was
+allotted is reserved first (design section 4). `tests/simulation` runs this very code
+with crashes at every step, late pushes and rival leaders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from playbill.api.errors import Retry, Stalled, Trouble
+from playbill.controllers.pushing import push_part
+from playbill.git.porcelain import Result
+from playbill.ledger.batch import parts
+from playbill.ledger.decisions import Withdraw, Write
+from playbill.ledger.intents import AnyIntent
+from playbill.ledger.plan import Step, make_plan
+from playbill.ledger.state import Ledger
+from playbill.ledger.tagobject import TagObject
+from playbill.ledger.view import Author, View
+
+RESERVATIONS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The ledger at one listing, with the object id of every tag of the repository."""
+
+    ledger: Ledger
+    oids: Mapping[str, str]
+
+
+class Desk(Protocol):
+    """The API server, as the pass needs it."""
+
+    async def read(self) -> Sequence[AnyIntent]:
+        """What the repository's resources ask now, read from the API server itself."""
+
+    async def reserve(self, intent: AnyIntent, tags: Sequence[TagObject]) -> bool:
+        """Write the tags into `status.pending`; False when the object has changed since."""
+
+
+class Remote(Protocol):
+    """The repository, as the pass needs it. Every call may raise Trouble."""
+
+    async def read(self) -> Snapshot:
+        """List, fetch what is new, fold."""
+
+    async def resolve(self, intents: Sequence[AnyIntent], view: View) -> Sequence[AnyIntent]:
+        """Fill in the commits that the versions among them mean."""
+
+    async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
+        """Push all or none; Retry(PushUnanswered) when it is not known what happened."""
+
+    async def withdraw(self, tag: str, oid: str) -> bool:
+        """Delete the tag if it still is this object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the pass works under."""
+
+    author: Author
+    clock: Callable[[], int]
+    limit: int = 0
+    counters: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a pass left: the newest snapshot, refusals by uid, and whether to come again."""
+
+    snapshot: Snapshot
+    refused: dict[str, Trouble] = field(default_factory=dict)
+    written: list[TagObject] = field(default_factory=list)
+    conflicts: int = 0
+    again: bool = False
+
+
+async def repository_pass(desk: Desk, remote: Remote, terms: Terms) -> Outcome:
+    """Run one pass. Raises Trouble when the repository could not be read at all."""
+    intents = await desk.read()
+    snapshot = await remote.read()
+    view = _view(snapshot, terms)
+    intents = await remote.resolve(intents, view)
+    plan = make_plan(intents, view, terms.clock())
+    outcome = Outcome(snapshot)
+    if not plan.steps:
+        return outcome
+    await _withdraw(remote, plan.steps, outcome)
+    ready = await _reserve(desk, plan.steps, outcome)
+    await _push(remote, ready, terms.limit, outcome)
+    outcome.snapshot = await remote.read()
+    return outcome
+
+
+def _view(snapshot: Snapshot, terms: Terms) -> View:
+    return View(snapshot.ledger, snapshot.oids, author=terms.author, counters=terms.counters)
+
+
+async def _withdraw(remote: Remote, steps: Sequence[Step], outcome: Outcome) -> None:
+    for step in steps:
+        if isinstance(step.decision, Withdraw):
+            await remote.withdraw(step.decision.tag, step.decision.oid)
+            outcome.again = True
+
+
+async def _reserve(desk: Desk, steps: Sequence[Step], outcome: Outcome) -> list[Step]:
+    """Write reservations down, and give the steps that may be pushed.
+
+    An object that has changed meanwhile is planned anew in the next pass, with all of its
+    artifact, for what was planned after it may stand on it.
+    """
+    gate = asyncio.Semaphore(RESERVATIONS_AT_ONCE)
+
+    async def reserved(step: Step) -> bool:
+        if not (isinstance(step.decision, Write) and step.decision.reserve):
+            return bool(step.tags)
+        async with gate:
+            try:
+                return await desk.reserve(step.intent, step.tags)
+            except Trouble as trouble:
+                outcome.refused[step.intent.asker.uid] = trouble
+                return False
+
+    granted = await asyncio.gather(*(reserved(step) for step in steps))
+    dropped = {
+        s.intent.artifact for s, yes in zip(steps, granted, strict=True) if s.tags and not yes
+    }
+    outcome.again = outcome.again or bool(dropped)
+    return [
+        s for s, yes in zip(steps, granted, strict=True) if yes and s.intent.artifact not in dropped
+    ]
+
+
+async def _push(remote: Remote, steps: list[Step], limit: int, outcome: Outcome) -> None:
+    for part in parts(steps, limit):
+        try:
+            report = await push_part(remote.push, part)
+        except Retry as retry:
+            # What was reserved stays reserved, and the listing tells what landed.
+            outcome.again = True
+            for step in part:
+                outcome.refused.setdefault(step.intent.asker.uid, retry)
+            if retry.reason != "PushUnanswered":
+                return
+            continue
+        except Stalled as stalled:
+            for step in part:
+                outcome.refused[step.intent.asker.uid] = stalled
+            continue
+        outcome.written += report.landed
+        outcome.refused |= report.refused
+        outcome.conflicts += report.conflicts
+        outcome.again = outcome.again or report.again
