@@ -55,21 +55,22 @@ class Narrator:
         self,
         *command: str,
         directory: Path | None = None,
+        quiet: bool = False,
         expect_failure: bool = False,
-        shown: Sequence[str] | None = None,
     ) -> str:
-        """Print a command, run it, print and return its output.
+        """Print a command, run it, print (unless `quiet`) and return its output.
 
-        `shown` replaces what is printed where the real arguments are noise or secret.
         Raises CommandFailedError unless it ends as expected.
         """
-        self.announce(shlex.join(shown or command))
+        self.announce(shlex.join(command))
         done = self._finished(command, directory)
         output = (done.stdout + done.stderr).strip()
-        self.answer(output)
-        if (done.returncode != 0) != expect_failure:
+        failed = done.returncode != 0
+        if failed or not quiet:
+            self.answer(output)
+        if failed != expect_failure:
             ending = "was not refused" if expect_failure else f"ended with {done.returncode}"
-            raise CommandFailedError(f"{shlex.join(shown or command)} {ending}")
+            raise CommandFailedError(f"{shlex.join(command)} {ending}")
         return output
 
     def ask(self, *command: str, directory: Path | None = None) -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dvc.cli import main as dvc_command_line
-
 from examples.demo.gitserver import GitServer, write_private
 from examples.demo.narrator import Narrator
 

@@ -1,0 +1,113 @@
+"""`python -m examples.demo up` and `down`."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+
+from examples.demo import gitserver, manifests, project
+from examples.demo.gitserver import GitServer, GitServerError
+from examples.demo.narrator import CommandFailedError, Narrator
+from examples.demo.places import NAMESPACE, MissingError, Places
+from examples.demo.story import Story, SurpriseError
+from examples.demo.witnesses import DisagreementError, Witnesses
+
+OPERATOR = "deploy/overlays/local"
+OPERATOR_NAMESPACE = "playbill-system"
+SURPRISES = (
+    CommandFailedError,
+    DisagreementError,
+    GitServerError,
+    SurpriseError,
+    manifests.UnexpectedManifestError,
+    project.ProjectError,
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m examples.demo", description=__doc__)
+    parser.add_argument("verb", choices=("up", "down"))
+    arguments = parser.parse_args()
+    try:
+        return up(Places()) if arguments.verb == "up" else down(Places())
+    except MissingError as missing:
+        print(f"error: {missing}", file=sys.stderr)
+        return 1
+
+
+def up(places: Places) -> int:
+    """Tell the story from its beginning; what an earlier telling left goes first."""
+    users = places.users_kubeconfig()
+    address = places.address()
+    if places.root.exists():
+        down(places)
+    places.root.mkdir(parents=True)
+    narrator = Narrator(directory=places.checkout, environment=places.environment())
+    try:
+        use_cluster(users, places=places, narrator=narrator)
+        server = gitserver.start(places.server, address=address)
+        server.create(project.NAME)
+        start_operator(narrator)
+        story(places, server=server, narrator=narrator).tell()
+    except SURPRISES as surprise:
+        print(f"\nThe story broke off: {surprise}\n", file=sys.stderr)
+        investigate(narrator)
+        return 1
+    return 0
+
+
+def down(places: Places) -> int:
+    """Take away the namespace, the git server and everything under `.local/demo`."""
+    if places.kubeconfig.exists():
+        command = ["kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found"]
+        gone = subprocess.run(command, env=places.environment(), check=False).returncode == 0
+        if not gone:
+            print(f"the namespace {NAMESPACE} could not be deleted", file=sys.stderr)
+    gitserver.stop(places.server)
+    shutil.rmtree(places.root, ignore_errors=True)
+    return 0
+
+
+def use_cluster(users: str, *, places: Places, narrator: Narrator) -> None:
+    """Work with a copy of the kubeconfig whose default namespace is the demo's."""
+    view = ("env", f"KUBECONFIG={users}", "kubectl", "config", "view", "--raw", "--flatten")
+    gitserver.write_private(places.kubeconfig, narrator.ask(*view))
+    narrator.ask("kubectl", "config", "set-context", "--current", f"--namespace={NAMESPACE}")
+
+
+def start_operator(narrator: Narrator) -> None:
+    narrator.chapter(
+        "The operator", "One pod, and the kinds RegisteredModel, ModelVersion and StageAssignment."
+    )
+    narrator.run("kubectl", "apply", "--server-side", "-k", OPERATOR, quiet=True)
+    narrator.run("kubectl", "apply", "-f", "examples/namespace.yaml")
+    status = ("kubectl", "rollout", "status", "deployment/playbill", "-n", OPERATOR_NAMESPACE)
+    narrator.run(*status, "--timeout=60s", quiet=True)
+
+
+def story(places: Places, *, server: GitServer, narrator: Narrator) -> Story:
+    witnesses = Witnesses(
+        narrator=narrator,
+        model=project.NAME,
+        url=server.repository(project.NAME),
+        clones=places.clones,
+        log_in=lambda clone: project.introduce(clone, server=server, narrator=narrator),
+    )
+    return Story(narrator=narrator, places=places, server=server, witnesses=witnesses, stages={})
+
+
+def investigate(narrator: Narrator) -> None:
+    """Show what helps to understand why the story broke off."""
+    for command in (
+        ("get", "rmodel,mver,stage,deployments,pods", "-o", "wide"),
+        ("get", "events", "--sort-by=.lastTimestamp"),
+        ("logs", "deployment/playbill", "-n", OPERATOR_NAMESPACE, "--tail=30"),
+    ):
+        try:
+            narrator.run("kubectl", *command)
+        except CommandFailedError as problem:
+            print(problem, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

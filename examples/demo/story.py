@@ -1,0 +1,276 @@
+"""The story: what a team does with its models, told with kubectl, checked after every chapter.
+
+It is the one of DVC's own "Get started: Model registry", with a cluster that follows.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from examples.demo import manifests, project
+from examples.demo.gitserver import GitServer
+from examples.demo.narrator import Narrator
+from examples.demo.places import NAMESPACE, Places
+from examples.demo.witnesses import Witnesses
+
+PATIENCE = "60s"  # for one thing to become ready; most take two seconds
+MODEL = project.NAME
+PREDICT = "http://digits-prod:8080/predict"
+OPERATOR_METRICS = "http://playbill-metrics.playbill-system:8080/metrics"
+TELLING_METRICS = ("playbill_tags_pushed", "playbill_stage_info", "playbill_stage_transitions")
+DIGIT = Path(__file__).parents[1] / "server" / "digit.json"
+VERSION_COLUMNS = ",".join(
+    (
+        "NAME:.metadata.name",
+        "VERSION:.status.version",
+        "COMMIT:.status.commit",
+        "ACCURACY:.status.metrics.accuracy",
+        "HIDDEN:.status.params.hidden",
+        "DIGEST:.status.artifact.digest",
+    )
+)
+READY_MESSAGE = 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.reason}: {.message}{end}'
+NEXT = """
+  export KUBECONFIG={root}/kubeconfig
+  kubectl get stage -o wide                        # who put what where, and by which tag
+  kubectl edit stage digits-prod                   # promote v1.2.0: change the line version
+  kubectl describe stage digits-prod               # events: recorded, then rolled out
+  kubectl logs visitor --follow                    # what a client of prod sees meanwhile
+  git -C {root}/digits fetch --tags && git -C {root}/digits show 'digits#prod#2'
+  make demo-down                                   # take it all away
+"""
+
+
+class SurpriseError(Exception):
+    """Something is not as the story has it."""
+
+
+@dataclass(kw_only=True)
+class Story:
+    """Everybody in it, and `stages`: who should be on which stage at this moment."""
+
+    narrator: Narrator
+    places: Places
+    server: GitServer
+    witnesses: Witnesses
+    stages: dict[str, str]
+
+    def tell(self) -> None:
+        """Tell all chapters; any surprise is an exception."""
+        chapters: tuple[Callable[[], None], ...] = (
+            self.train,
+            self.register,
+            self.assign,
+            self.promote,
+            self.ask_git,
+            self.go_back,
+            self.withdraw,
+            self.follow_git,
+            self.retire,
+            self.close,
+        )
+        for chapter in chapters:
+            chapter()
+
+    def train(self) -> None:
+        self.narrator.chapter(
+            "Three experiments",
+            "A DVC project: scikit-learn trains, DVCLive logs, git and the DVC store keep it. "
+            "Nothing in it knows of Kubernetes.",
+        )
+        project.make(self.places.project, server=self.server, narrator=self.narrator)
+
+    def register(self) -> None:
+        self.narrator.chapter(
+            "Versions",
+            "A version is a resource that names a commit. The operator records it as an annotated "
+            "tag in GTO's notation, and reads metrics and digest from the commit.",
+        )
+        manifests.fill_in(self.places.manifests, self.server)
+        self.narrator.announce(
+            f"cp examples/*.yaml {self.places.manifests.relative_to(self.places.checkout)}"
+            "   # with this server's url and passwords"
+        )
+        self.kubectl("apply", "-f", "secrets.yaml", "-f", "registeredmodel.yaml")
+        self.kubectl("apply", "-f", "modelversions.yaml")
+        self.ready("mver/digits-v1.0.0", "mver/digits-v1.1.0")
+        self.narrator.say("The third leaves its number to the ledger:")
+        self.kubectl("apply", "-f", "modelversion-next.yaml")
+        self.ready("mver/digits-small")
+        self.kubectl("get", "mver", "-o", f"custom-columns={VERSION_COLUMNS}")
+        self.expect_number("digits-small", "v1.2.0")
+
+    def assign(self) -> None:
+        self.narrator.chapter(
+            "Stages",
+            "A stage is a resource too, and brings its workload: a Deployment and a Service of its "
+            "name, whose pods fetch the model's bytes and refuse any with another digest.",
+        )
+        self.kubectl("apply", "-f", "stages.yaml")
+        self.stages |= {"dev": "v1.1.0", "staging": "v1.0.0", "prod": "v1.0.0"}
+        self.ready("stage/digits-dev", "stage/digits-staging", "stage/digits-prod")
+        self.kubectl("get", "stage")
+        self.narrator.say("A visitor asks prod from now on. What is this digit?")
+        self.kubectl("apply", "-f", "visitor.yaml")
+        self.ready("pod/visitor")
+        self.narrator.answer(drawn(json.loads(DIGIT.read_text())["pixels"]))
+        self.visit(PREDICT)
+        self.check()
+
+    def promote(self) -> None:
+        self.narrator.chapter(
+            "Promotion",
+            "Change one line and apply the file: first staging, then prod. The ledger records it, "
+            "then the pods roll.",
+        )
+        self.move("staging", "v1.1.0")
+        self.check()
+        self.move("prod", "v1.1.0")
+        self.visit(PREDICT)
+        self.check()
+
+    def ask_git(self) -> None:
+        self.narrator.chapter(
+            "No lock-in",
+            "All of it is in git: a colleague without access to the cluster clones the project and "
+            "asks GTO and DVC.",
+        )
+        clone = self.witnesses.fresh_clone()
+        self.narrator.announce(f"git clone {self.witnesses.url} && cd {MODEL}")
+        project.log_in(clone, self.server)
+        for command in ("show", "history"):
+            self.narrator.run("gto", command, directory=clone)
+        get = ("dvc", "artifacts", "get", ".", MODEL, "--stage", "prod", "-o", "prod.json")
+        self.narrator.run(*get, directory=clone)
+        self.same_bytes(clone / "prod.json")
+
+    def go_back(self) -> None:
+        self.narrator.chapter("Promote back", "A rollback is a promotion of an older version.")
+        self.move("prod", "v1.0.0")
+        self.check()
+        self.narrator.say("A number that is out cannot be slipped another commit:")
+        other_commit = patch("mver", "digits-v1.1.0", '{"spec":{"revision":"main"}}')
+        refusal = self.kubectl(*other_commit, refused=True)
+        expect("create another ModelVersion" in refusal, "the refusal says what to do")
+
+    def withdraw(self) -> None:
+        self.narrator.chapter(
+            "Withdraw a version",
+            "v1.1.0 is not to be used again. As long as a stage holds it, its deregistration waits "
+            "and says for whom.",
+        )
+        self.kubectl(*patch("mver", "digits-v1.1.0", '{"spec":{"deregistered":true}}'))
+        self.wait("condition=Ready=false", "mver/digits-v1.1.0")
+        said = self.kubectl("get", "mver", "digits-v1.1.0", "-o", READY_MESSAGE)
+        expect("staging" in said and "dev" in said, "the message names who holds the version")
+        self.narrator.say("So staging goes back too, and dev is unassigned by deleting it:")
+        self.kubectl("delete", "stage", "digits-dev")
+        del self.stages["dev"]
+        self.move("staging", "v1.0.0")
+        self.ready("mver/digits-v1.1.0")
+        self.check()
+
+    def follow_git(self) -> None:
+        self.narrator.chapter(
+            "A colleague promotes with GTO",
+            "A stage without a version follows the ledger: whoever assigns with GTO, or in DVC "
+            "Studio, promotes, and the cluster rolls out.",
+        )
+        self.kubectl("apply", "-f", "stage-from-git.yaml")
+        clone = self.witnesses.fresh_clone()
+        assign = ("gto", "assign", MODEL, "--version", "v1.2.0", "--stage", "dev", "--push")
+        self.narrator.run(*assign, directory=clone)
+        self.stages["dev"] = "v1.2.0"
+        self.wait("jsonpath={.status.current.version}=v1.2.0", "stage/digits-dev")
+        self.ready("stage/digits-dev")
+        self.kubectl("get", "stage", "digits-dev", "-o", "wide")
+        self.check()
+
+    def retire(self) -> None:
+        self.narrator.chapter(
+            "Deprecation", "A whole model can be deprecated, and come back. Nothing is ever erased."
+        )
+        self.kubectl(*patch("rmodel", MODEL, '{"spec":{"deprecated":true}}'))
+        self.wait("jsonpath={.status.deprecated}=true", f"rmodel/{MODEL}")
+        shown = self.narrator.run("gto", "show", directory=self.witnesses.fresh_clone())
+        expect(MODEL not in shown, "GTO does not list a deprecated model")
+        self.kubectl(*patch("rmodel", MODEL, '{"spec":{"deprecated":false}}'))
+        self.wait("jsonpath={.status.deprecated}=false", f"rmodel/{MODEL}")
+        self.check()
+
+    def close(self) -> None:
+        self.narrator.chapter("What is left", "The resources, the visitor's diary, the metrics.")
+        self.kubectl("get", "rmodel,mver,stage")
+        diary = self.kubectl("logs", "visitor")
+        expect("no answer" not in diary, "no question to prod went unanswered")
+        self.narrator.announce(f"kubectl exec visitor -- python3 /srv/visit.py {OPERATOR_METRICS}")
+        metrics = self.witnesses.ask(OPERATOR_METRICS).splitlines()
+        self.narrator.answer("\n".join(m for m in metrics if m.startswith(TELLING_METRICS)))
+        self.narrator.say(f"It all still runs, in the namespace {NAMESPACE}. Try next:")
+        print(NEXT.format(root=self.places.root.relative_to(self.places.checkout)))
+
+    # What the chapters are made of.
+
+    def kubectl(self, *arguments: str, refused: bool = False) -> str:
+        return self.narrator.run(
+            "kubectl", *arguments, directory=self.places.manifests, expect_failure=refused
+        )
+
+    def wait(self, condition: str, *resources: str) -> None:
+        self.narrator.run(
+            "kubectl", "wait", f"--for={condition}", f"--timeout={PATIENCE}", *resources, quiet=True
+        )
+
+    def ready(self, *resources: str) -> None:
+        self.wait("condition=Ready", *resources)
+
+    def visit(self, url: str) -> None:
+        self.kubectl("exec", "visitor", "--", "python3", "/srv/visit.py", url)
+
+    def check(self) -> None:
+        self.witnesses.compare(self.stages)
+
+    def move(self, stage: str, version: str) -> None:
+        """Promote by an edit of stages.yaml."""
+        name = f"{MODEL}-{stage}"
+        change = manifests.change_version(self.places.manifests / "stages.yaml", name, version)
+        self.narrator.announce(f"edit stages.yaml   # {name}")
+        self.narrator.answer(change)
+        self.kubectl("apply", "-f", "stages.yaml")
+        self.stages[stage] = version
+        self.ready(f"stage/{name}")
+
+    def expect_number(self, name: str, version: str) -> None:
+        allotted = self.narrator.ask(
+            "kubectl", "get", "mver", name, "-o", "jsonpath={.status.version}"
+        )
+        expect(allotted == version, f"{name} is {version}, and not {allotted}")
+
+    def same_bytes(self, downloaded: Path) -> None:
+        """What DVC gives for prod is what the pods of prod checked and serve."""
+        content = downloaded.read_bytes()
+        found = "md5:" + hashlib.md5(content, usedforsecurity=False).hexdigest()
+        answer: Mapping[str, str] = json.loads(
+            self.witnesses.ask("http://digits-prod:8080/version")
+        )
+        expect(found == answer["digest"], f"DVC gives {answer['digest']}, not {found}")
+        self.narrator.found(f"DVC's file and the pods of prod have the same digest, {found}")
+
+
+def expect(holds: bool, what: str) -> None:
+    """Raises SurpriseError unless it holds."""
+    if not holds:
+        raise SurpriseError(f"expected that {what}")
+
+
+def patch(kind: str, name: str, change: str) -> tuple[str, ...]:
+    return ("patch", kind, name, "--type=merge", "--patch", change)
+
+
+def drawn(pixels: Sequence[int]) -> str:
+    """The digit as a person sees it, 8 rows of 8 pixels from 0 to 16."""
+    shades = " .:-=+*#%@"
+    ink = [shades[pixel * 9 // 16] * 2 for pixel in pixels]
+    return "\n".join("".join(ink[row : row + 8]) for row in range(0, len(ink), 8))
