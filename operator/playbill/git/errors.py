@@ -131,6 +131,13 @@ _TABLE = (
     ),
     _row(
         Stalled,
+        "RefConflict",
+        "Two refs cannot be there at once, as the name of one is the directory of the other.",
+        r"at the same time",
+        r"exists; cannot create",
+    ),
+    _row(
+        Stalled,
         "TransportNotAllowed",
         "The operator was started without this transport. Use https or ssh.",
         r"transport '.*' not allowed",

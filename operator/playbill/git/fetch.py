@@ -34,11 +34,12 @@ def fetch_refs(store: Store, *, filtered: bool = True) -> None:
 
     A server that knows no filters sends everything, with a warning.
     """
-    depth = "--filter=blob:none" if filtered else "--no-filter"
-    again = [] if filtered or not store.filtered else ["--refetch"]
+    # a --filter option would be written into the mirror's configuration
+    blobless = ("-c", "remote.origin.partialclonefilter=blob:none") if filtered else ()
+    again = ("--refetch",) if not filtered and store.filtered else ()
     store.remote(
-        "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
-        "--no-auto-maintenance", "--no-recurse-submodules", depth, *again, "origin", *REFSPECS,
+        *blobless, "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
+        "--no-auto-maintenance", "--no-recurse-submodules", *again, "origin", *REFSPECS,
         operation="fetch",
     )  # fmt: skip
     store.mark_populated(filtered=filtered)

@@ -146,7 +146,7 @@ def _fetch_blobs(store: Store, oids: set[str]) -> None:
     try:
         store.remote(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
-            "--filter=blob:none", "--stdin", "origin",
+            "--stdin", "origin",
             operation="fetch-blobs", stdin="".join(f"{oid}\n" for oid in sorted(oids)).encode(),
         )  # fmt: skip
     except ObjectRefused:

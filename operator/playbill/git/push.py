@@ -6,9 +6,10 @@ is git's own rule for tags that are not forced; it sees the remote's refs in the
 connection and the server compares again when it writes.
 """
 
+import contextlib
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from playbill.api.errors import Retry, Stalled, Trouble
@@ -21,6 +22,9 @@ from playbill.ledger.tagobject import TagObject, pack
 STAGING = "refs/playbill/push/"
 # The server has done nothing yet, and the same bytes may be pushed again.
 SAFE_TO_TELL = (NotSent, MirrorCorrupt)
+# Trouble that is the answer to each of the tags, and not to the call.
+REFUSALS = {"AccessDenied", "RefConflict"}
+
 _OID = re.compile(r"[0-9a-f]{40}")
 # git-check-ref-format(1), and no ':' or leading '-', as the name stands in an argument.
 _NAME = re.compile(
@@ -54,14 +58,25 @@ def push_tags(store: Store, tags: Sequence[TagObject]) -> PushReport:
     staging = f"{STAGING}{secrets.token_hex(8)}/"
     oids = {tag.name: tag.oid for tag in tags}
     store.local("unpack-objects", "-q", operation="write-tags", stdin=pack(tags))
-    _update_refs(store, [f"create {staging}{name} {oid}" for name, oid in oids.items()])
+    try:
+        _update_refs(store, [f"create {staging}{name} {oid}" for name, oid in oids.items()])
+    except Stalled as stalled:
+        return _refused(oids, stalled)
     landed: frozenset[str] = frozenset()
     try:
         report = PushReport(_push(store, staging, list(oids)))
         landed = report.landed
         return report
+    except Stalled as stalled:
+        return _refused(oids, stalled)
     finally:
         _unstage(store, staging, oids, landed=landed)
+
+
+def _refused(names: Iterable[str], stalled: Stalled) -> PushReport:
+    if stalled.reason not in REFUSALS:
+        raise stalled
+    return PushReport(dict.fromkeys(names, Rejected(stalled.message)))
 
 
 def _push(store: Store, staging: str, names: Sequence[str]) -> Mapping[str, Result]:
@@ -74,10 +89,6 @@ def _push(store: Store, staging: str, names: Sequence[str]) -> Mapping[str, Resu
         results = parse_push(output.stdout, output.stderr, names)
         if results is None:
             raise classify(output.stderr, output.code)
-    except Stalled as stalled:
-        if stalled.reason != "AccessDenied":
-            raise
-        return dict.fromkeys(names, Rejected(stalled.message))
     except SAFE_TO_TELL:
         raise
     except Retry as retry:
@@ -101,7 +112,8 @@ def _unstage(
     try:
         _update_refs(store, delete + known)
     except Trouble:  # a ref that vanished from the remote may stand in the way of a new one
-        _update_refs(store, delete)
+        with contextlib.suppress(Trouble):  # what stays is removed when the mirror is opened
+            _update_refs(store, delete)
 
 
 def _update_refs(store: Store, commands: Sequence[str]) -> None:

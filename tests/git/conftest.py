@@ -1,0 +1,81 @@
+"""One remote and one mirror of it, and a count of the git processes that ran."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from playbill.git.command import Git, GitSettings
+from playbill.git.credentials import ANONYMOUS, Credentials
+from playbill.git.mirror import Mirror
+from playbill.git.url import UrlPolicy, parse_url
+from servers import Remote
+
+POLICY = UrlPolicy(allow_file=True, allow_private=True)
+
+MakeMirror = Callable[..., Mirror]
+
+
+class Processes(Counter[str]):
+    """How many git processes ran, by operation; `results` has each with its outcome."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: list[tuple[str, str]] = []
+
+    def observe(self, operation: str, result: str, seconds: float) -> None:
+        self[operation] += 1
+        self.results.append((operation, result))
+
+    def forget(self) -> None:
+        self.clear()
+        self.results.clear()
+
+
+@pytest.fixture
+def processes() -> Processes:
+    return Processes()
+
+
+@pytest.fixture
+def git(tmp_path: Path, processes: Processes) -> Git:
+    settings = GitSettings(home=tmp_path / "home", policy=POLICY, seconds=30)
+    return Git(settings, observe=processes.observe)
+
+
+@pytest.fixture
+def hasty_git(tmp_path: Path, processes: Processes) -> Git:
+    """Gives up after two seconds."""
+    settings = GitSettings(home=tmp_path / "home", policy=POLICY, seconds=2)
+    return Git(settings, observe=processes.observe)
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Remote:
+    return Remote(tmp_path / "srv" / "models.git")
+
+
+@pytest.fixture
+def mirror_of(tmp_path: Path, git: Git) -> MakeMirror:
+    """A fresh mirror of any URL."""
+
+    def make(
+        url: str,
+        credentials: Credentials = ANONYMOUS,
+        *,
+        name: str = "mirror",
+        runner: Git | None = None,
+    ) -> Mirror:
+        parsed = parse_url(url, policy=POLICY)
+        return Mirror(tmp_path / "cache" / name, parsed, credentials, runner or git)
+
+    return make
+
+
+@pytest.fixture
+def mirror(remote: Remote, mirror_of: MakeMirror) -> Mirror:
+    return mirror_of(remote.url)

@@ -1,0 +1,10 @@
+"""Real servers for tests: each a context manager on a loopback port, with all it needs in one
+directory. Nothing is installed; `lighttpd`, `openssh-server` and git must be there.
+"""
+
+from servers.broken import AnsweringServer, HangingServer
+from servers.git_http import GitHttpServer
+from servers.git_ssh import SshServer
+from servers.remote import Remote
+
+__all__ = ["AnsweringServer", "GitHttpServer", "HangingServer", "Remote", "SshServer"]
