@@ -20,6 +20,11 @@ def has_image(name: str) -> bool:
     return name in _demand("images", "list", "--quiet", f"name=={name}").split()
 
 
+def blobs() -> set[str]:
+    """The content that is there already, by its SHA-256."""
+    return {name.removeprefix("sha256:") for name in _demand("content", "list", "-q").split()}
+
+
 def load(archive: Path) -> None:
     """Import an archive; its images carry their names in it."""
     _demand("images", "import", str(archive))

@@ -1,0 +1,44 @@
+# The operator's image. Docker users build it as it is; `make image` passes a base that
+# it made from Debian packages, and pip's settings and certificates as secrets, which
+# reach no layer. Nothing here needs either.
+ARG BASE=python:3.13-slim
+
+FROM ${BASE} AS build
+# pip stays in an environment of its own: the one that is shipped has none.
+RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
+COPY requirements.lock /src/
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.crt \
+    PIP_CONFIG_FILE=/run/secrets/pip.conf /opt/pip/bin/pip --python /opt/venv/bin/python \
+    install --no-cache-dir --require-hashes --requirement /src/requirements.lock
+COPY pyproject.toml README.md LICENSE /src/
+COPY operator /src/operator
+RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.crt \
+    PIP_CONFIG_FILE=/run/secrets/pip.conf /opt/pip/bin/pip --python /opt/venv/bin/python \
+    install --no-cache-dir --no-deps /src
+
+FROM ${BASE}
+# A slim Python image lacks git and ssh; the base of `make image` has them.
+RUN if ! command -v git ssh >/dev/null; then \
+        apt-get update && \
+        apt-get install --yes --no-install-recommends git openssh-client ca-certificates && \
+        rm -rf /var/lib/apt/lists/*; \
+    fi
+# ssh refuses to run for a user without a name.
+RUN echo 'playbill:x:65532:' >> /etc/group && \
+    echo 'playbill:x:65532:65532::/tmp:/usr/sbin/nologin' >> /etc/passwd && \
+    install --directory --owner=65532 --group=65532 /var/cache/playbill
+COPY --from=build /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
+    HOME=/tmp \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+ARG VERSION=""
+ARG REVISION=""
+LABEL org.opencontainers.image.title="playbill" \
+      org.opencontainers.image.description="A git-backed model registry for Kubernetes" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+USER 65532:65532
+WORKDIR /tmp
+ENTRYPOINT ["playbill"]
