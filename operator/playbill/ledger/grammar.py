@@ -206,8 +206,14 @@ class RefNames:
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._names = frozenset(names)
-        # Any one name below each directory will do: it is only ever shown as the culprit.
-        self._below = {parent: name for name in self._names for parent in _parents(name)}
+        nested = sorted(name for name in self._names if "/" in name)
+        self._below = {parent: name for name in nested for parent in _parents(name)}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RefNames) and self._names == other._names
+
+    def __hash__(self) -> int:
+        return hash(self._names)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
