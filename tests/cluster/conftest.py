@@ -1,0 +1,52 @@
+"""The cluster under test: KUBECONFIG as the user gave it, else the local one (`make cluster`)."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.kubectl import Kubectl
+
+ROOT = Path(__file__).parents[2]
+OURS = "app.kubernetes.io/part-of=playbill"
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    """How to reach it; without one there is nothing to test against."""
+    path = Path(os.environ.get("KUBECONFIG") or ROOT / ".local/kubeconfig")
+    if not path.exists():
+        pytest.fail("no cluster to test against: run `make cluster`", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def kubectl(kubeconfig: Path) -> Kubectl:
+    """kubectl as the kubeconfig's user; the local cluster's, else the one on PATH."""
+    ours = ROOT / ".local/bin/kubectl"
+    program = str(ours) if ours.exists() else shutil.which("kubectl")
+    if program is None:
+        pytest.fail("no kubectl: run `make cluster`, which brings one", pytrace=False)
+    found = Kubectl(program, kubeconfig)
+    if found.answer("get", "--raw", "/readyz").code != 0:
+        pytest.fail(f"the cluster of {kubeconfig} is down: run `make cluster`", pytrace=False)
+    return found
+
+
+@pytest.fixture(scope="session")
+def cluster(kubectl: Kubectl) -> Kubectl:
+    """The cluster with our kinds, policy and roles, as the checkout has them; they stay there."""
+    kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "deploy/cluster"))
+    kubectl("wait", "--for=condition=Established", "crd", "-l", OURS)
+    return kubectl
+
+
+@pytest.fixture(scope="module")
+def namespace(cluster: Kubectl) -> Iterator[str]:
+    """A namespace for the tests of one file, which goes with them."""
+    name = f"test-{secrets.token_hex(4)}"
+    cluster("create", "namespace", name)
+    yield name
+    cluster("delete", "namespace", name, "--wait=false")
