@@ -1,19 +1,16 @@
 """One remote and one mirror of it, and a count of the git processes that ran."""
 
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.servers import Remote
 
 from playbill.git.command import Git, GitSettings
 from playbill.git.credentials import ANONYMOUS, Credentials
 from playbill.git.mirror import Mirror
 from playbill.git.url import UrlPolicy, parse_url
-from servers import Remote
 
 POLICY = UrlPolicy(allow_file=True, allow_private=True)
 
@@ -27,7 +24,7 @@ class Processes(Counter[str]):
         super().__init__()
         self.results: list[tuple[str, str]] = []
 
-    def observe(self, operation: str, result: str, seconds: float) -> None:
+    def observe(self, operation: str, result: str, _seconds: float) -> None:
         self[operation] += 1
         self.results.append((operation, result))
 

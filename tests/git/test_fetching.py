@@ -3,10 +3,10 @@
 import shutil
 
 import pytest
+from tests.servers import Remote
 
 from playbill.api.errors import Stalled
 from playbill.git.mirror import Mirror
-from servers import Remote
 
 
 def local_tags(mirror: Mirror) -> dict[str, str]:

@@ -4,13 +4,13 @@ import subprocess
 import time
 
 import pytest
+from tests.servers import Remote, SshServer
 
 from playbill.api.errors import Retry, Stalled
 from playbill.git.credentials import Credentials
 from playbill.git.mirror import Mirror
 from playbill.git.porcelain import AlreadyThere, Exists, NotTried, Pushed, Rejected
 from playbill.ledger.tagobject import TagObject
-from servers import Remote, SshServer
 
 
 def tag(name: str, target: str, message: str = "ours") -> TagObject:

@@ -1,11 +1,11 @@
 """Files at commits: many at once, nothing followed, nothing oversized."""
 
 import pytest
+from tests.servers import Remote, SshServer
 
 from playbill.api.errors import Stalled, Trouble
 from playbill.git.credentials import Credentials
 from playbill.git.mirror import Mirror
-from servers import Remote, SshServer
 
 
 def reason(answer: object) -> str:

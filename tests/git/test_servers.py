@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.servers import AnsweringServer, GitHttpServer, HangingServer, Remote, SshServer
+from tests.servers.git_ssh import new_key
 
 from playbill.api.errors import Retry, Stalled, Trouble
 from playbill.git.credentials import ANONYMOUS, Credentials
 from playbill.git.mirror import Mirror
 from playbill.git.porcelain import Pushed
 from playbill.ledger.tagobject import TagObject
-from servers import AnsweringServer, GitHttpServer, HangingServer, Remote, SshServer
-from servers.git_ssh import new_key
 
 PASSWORD = "pass w0rd/%:#"
 

@@ -2,9 +2,9 @@
 directory. Nothing is installed; `lighttpd`, `openssh-server` and git must be there.
 """
 
-from servers.broken import AnsweringServer, HangingServer
-from servers.git_http import GitHttpServer
-from servers.git_ssh import SshServer
-from servers.remote import Remote
+from tests.servers.broken import AnsweringServer, HangingServer
+from tests.servers.git_http import GitHttpServer
+from tests.servers.git_ssh import SshServer
+from tests.servers.remote import Remote
 
 __all__ = ["AnsweringServer", "GitHttpServer", "HangingServer", "Remote", "SshServer"]

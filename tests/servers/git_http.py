@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from servers.program import Program, find_program
+from tests.servers.program import Program, find_program
 
 _CONFIG = """
 server.modules = ("mod_auth", "mod_authn_file", "mod_alias", "mod_setenv", "mod_cgi"{tls_module})

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from servers.program import Program, find_program
+from tests.servers.program import Program, find_program
 
 _CONFIG = """
 ListenAddress 127.0.0.1

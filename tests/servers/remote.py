@@ -78,7 +78,9 @@ class Remote:
         path.chmod(0o755)
 
     def _run(self, *command: str, stdin: bytes = b"") -> str:
-        done = subprocess.run(command, input=stdin, capture_output=True, env=ENVIRONMENT)
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, env=ENVIRONMENT, check=False
+        )
         if done.returncode:
             raise RuntimeError(f"{command}: {done.stderr.decode(errors='replace')}")
         return done.stdout.decode(errors="replace")

@@ -14,7 +14,7 @@ from playbill.git.credentials import Credentials
 from playbill.git.errors import MirrorCorrupt
 from playbill.git.fetch import fetch_refs, find_default_branch, list_local, list_remote
 from playbill.git.listing import Listing
-from playbill.git.objects import Entry, Place, find_entries, read_many
+from playbill.git.objects import Entry, Place, find_entries, list_paths, read_many
 from playbill.git.push import PushReport, clear_staging, delete_tag, push_tags
 from playbill.git.revisions import Revisions, names_tip
 from playbill.git.store import Store
@@ -117,6 +117,10 @@ class Mirror:
         wanted = list(places)
         return self._guarded(lambda: find_entries(self._store, wanted))
 
+    def paths(self, commit: str) -> list[str]:
+        """Every file's path at a commit. One git process."""
+        return self._guarded(lambda: list_paths(self._store, commit))
+
     def push(self, tags: Sequence[TagObject]) -> PushReport:
         """Push tags that must not exist there, all or none. Four git processes.
 
@@ -133,6 +137,16 @@ class Mirror:
     def withdraw(self, name: str, oid: str) -> bool:
         """Delete the remote's tag `name` if it is `oid`; whether that happened."""
         return self._guarded(lambda: delete_tag(self._store, name, oid), populated=False)
+
+    def remove(self) -> None:
+        """Throw the directory away; the next use makes it again."""
+        with self._store.locked():
+            self._fetched = None
+            self._store.remove()
+
+    def maintain(self) -> None:
+        """Pack refs and objects. Slow; for when nobody waits. One git process."""
+        self._guarded(self._store.collect, populated=False)
 
     def _fetch(self) -> None:
         self._fetched = None

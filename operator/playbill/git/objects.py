@@ -57,6 +57,13 @@ def find_entries(store: Store, places: Iterable[Place]) -> dict[Place, Entry]:
     return found
 
 
+def list_paths(store: Store, commit: str) -> list[str]:
+    """Every file below the root of a commit's tree."""
+    _check(commit, "any")
+    output = store.local("ls-tree", "-r", "-z", "--name-only", commit, operation="list-paths")
+    return [name for name in output.stdout.decode(errors="surrogateescape").split("\0") if name]
+
+
 def read_many(store: Store, places: Iterable[Place]) -> dict[Place, bytes | Trouble]:
     """Each file's bytes, or why it cannot be read: symlinks, submodules, more than 1 MiB.
 

@@ -65,10 +65,11 @@ def push_tags(store: Store, tags: Sequence[TagObject]) -> PushReport:
     landed: frozenset[str] = frozenset()
     try:
         report = PushReport(_push(store, staging, list(oids)))
-        landed = report.landed
-        return report
     except Stalled as stalled:
         return _refused(oids, stalled)
+    else:
+        landed = report.landed
+        return report
     finally:
         _unstage(store, staging, oids, landed=landed)
 

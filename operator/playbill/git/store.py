@@ -161,6 +161,10 @@ class Store:
             path.write_text(config)
         return made
 
+    def collect(self) -> None:
+        """git's own garbage collection, which keeps to what the filter left out."""
+        self.local(*_PROMISOR, "gc", "--quiet", operation="maintain")
+
     def remove(self) -> None:
         """Throw the mirror away."""
         shutil.rmtree(self.directory, ignore_errors=True)
