@@ -16,8 +16,8 @@ from typing import Any
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 
 _LONGEST = 1000
-# Server-side apply answers a field that the schema has not with 500, as if it were its own fault.
-_UNTYPED = "failed to create typed patch object"
+# Server-side apply answers what does not fit the type with 500, as if it were its own fault.
+_UNTYPED = ("failed to create typed patch object", "failed to convert new object")
 _RBAC = re.compile(
     r'User ".*?" cannot (?P<verb>\S+) resource "(?P<resource>[^"]+)"'
     r'(?: in API group "(?P<group>[^"]*)")?'
