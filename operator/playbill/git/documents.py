@@ -86,7 +86,7 @@ def _check_events(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if aliases > MOST_ALIASES or number > MOST_NODES or depth > DEEPEST:
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 1
             raise InvalidDocument(f"line {line}: too many aliases, nodes or levels")
 
 
