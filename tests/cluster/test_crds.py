@@ -83,14 +83,6 @@ def test_a_field_selector_finds_its_objects(
     assert sorted(item["metadata"]["name"] for item in found["items"]) == names
 
 
-def leaves(schema: dict[str, Any], path: str) -> list[str]:
-    """The dotted path of every field below, as `kubectl explain` takes it."""
-    paths = []
-    for name, child in schema.get("properties", {}).items():
-        paths += [f"{path}.{name}", *leaves(child, f"{path}.{name}")]
-    return paths + (leaves(schema["items"], path) if "items" in schema else [])
-
-
 @pytest.mark.parametrize(
     ("path", "sentence"),
     [
@@ -106,16 +98,6 @@ def leaves(schema: dict[str, Any], path: str) -> list[str]:
 )
 def test_explain_speaks_in_sentences(kubectl: Kubectl, path: str, sentence: str) -> None:
     assert sentence in " ".join(kubectl("explain", path).split())
-
-
-@each_kind
-def test_explain_has_a_description_for_every_field(kubectl: Kubectl, info: Any) -> None:
-    """All at once: the recursive explanation of kubectl names no field without knowing it."""
-    explained = kubectl("explain", info.plural, "--recursive")
-    crd = kubectl.json("get", "crd", info.path)
-    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    for path in leaves(schema["properties"]["spec"], "spec"):
-        assert path.rsplit(".", 1)[-1] in explained
 
 
 def test_defaults_are_filled_in(kubectl: Kubectl, namespace: str) -> None:
