@@ -79,7 +79,7 @@ def start_operator(narrator: Narrator) -> None:
     narrator.chapter(
         "The operator", "One pod, and the kinds RegisteredModel, ModelVersion and StageAssignment."
     )
-    narrator.run("kubectl", "apply", "--server-side", "-k", OPERATOR, quiet=True)
+    narrator.run("kubectl", "apply", "--server-side", "--force-conflicts", "-k", OPERATOR, quiet=True)
     narrator.run("kubectl", "apply", "-f", "examples/namespace.yaml")
     status = ("kubectl", "rollout", "status", "deployment/playbill", "-n", OPERATOR_NAMESPACE)
     narrator.run(*status, "--timeout=60s", quiet=True)
@@ -91,7 +91,7 @@ def story(places: Places, *, server: GitServer, narrator: Narrator) -> Story:
         model=project.NAME,
         url=server.repository(project.NAME),
         clones=places.clones,
-        log_in=lambda clone: project.introduce(clone, server=server, narrator=narrator),
+        identity=project.identity(server),
     )
     return Story(narrator=narrator, places=places, server=server, witnesses=witnesses, stages={})
 

@@ -68,7 +68,8 @@ def make(directory: Path, *, server: GitServer, narrator: Narrator) -> Project:
     shutil.copytree(SOURCES, directory, ignore=shutil.ignore_patterns("__pycache__"))
     git = ("git", "-C", str(directory))
     narrator.ask("git", "init", "--quiet", "--initial-branch=main", str(directory))
-    introduce(directory, server=server, narrator=narrator)
+    for name, value in identity(server).items():
+        narrator.ask(*git, "config", name, value)
     narrator.ask(*git, "remote", "add", "origin", server.repository(NAME))
     with inside(directory, narrator.environment):
         start_dvc(server)
@@ -115,18 +116,17 @@ def change_parameters(params: Path, changes: Mapping[str, str]) -> None:
     params.write_text(text)
 
 
-def introduce(directory: Path, *, server: GitServer, narrator: Narrator) -> None:
-    """Give a clone an author, and git the password by a file rather than in the url."""
+def identity(server: GitServer) -> dict[str, str]:
+    """Git settings of a team member: an author, and a file with the password of the server."""
     scheme, _, host = server.url.partition("://")
     passwords = server.root / "git-credentials"
     account = server.writer
     write_private(passwords, f"{scheme}://{account.user}:{account.password}@{host}\n")
-    for name, value in (
-        ("user.name", "Digits Team"),
-        ("user.email", "team@digits.example"),
-        ("credential.helper", f"store --file={passwords}"),
-    ):
-        narrator.ask("git", "-C", str(directory), "config", name, value)
+    return {
+        "user.name": "Digits Team",
+        "user.email": "team@digits.example",
+        "credential.helper": f"store --file={passwords}",
+    }
 
 
 def start_dvc(server: GitServer) -> None:

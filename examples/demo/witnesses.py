@@ -7,15 +7,17 @@ inside the cluster. A story in which they disagree is not told on.
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gto.api as gto
 from examples.demo.narrator import CommandFailedError, Narrator
 
 PATIENCE = 10.0  # seconds: a Service may name an old pod for a moment after the new ones are ready
+HISTORY = 10  # entries that a status keeps
 NOBODY = "-"
 
 
@@ -24,7 +26,7 @@ class DisagreementError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Testimony:
+class Statement:
     """What one witness says; `versions` and `tags` stay empty where it cannot know."""
 
     stages: Mapping[str, str]  # stage -> version
@@ -38,39 +40,31 @@ class Witnesses:
     model: str
     url: str
     clones: Path
-    log_in: Callable[[Path], None]
+    identity: Mapping[str, str]  # git settings of whoever clones
 
     def fresh_clone(self) -> Path:
         """Clone the repository anew, as a colleague would."""
         place = self.clones / self.model
         shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        self.narrator.ask("git", "init", "--quiet", directory=place)
-        self.log_in(place)
-        self.narrator.ask("git", "remote", "add", "origin", self.url, directory=place)
-        self.narrator.ask("git", "fetch", "--quiet", "--tags", "origin", "main", directory=place)
-        self.narrator.ask("git", "checkout", "--quiet", "-B", "main", "FETCH_HEAD", directory=place)
+        settings = [f"--config={name}={value}" for name, value in self.identity.items()]
+        self.narrator.ask("git", "clone", "--quiet", *settings, self.url, str(place))
         return place
 
-    def git(self) -> Testimony:
-        """What GTO makes of the tags."""
-        clone = self.fresh_clone()
-
-        def gto(*command: str) -> Any:
-            return json.loads(self.narrator.ask("gto", *command, "--json", directory=clone))
-
-        shown = gto("show").get(self.model, {"stage": {}})
-        history = [event for event in gto("history") if event["artifact"] == self.model]
-        return Testimony(
+    def git(self) -> Statement:
+        """What GTO makes of the tags; in this process, for its imports take a second."""
+        clone = str(self.fresh_clone())
+        shown = gto.show(clone).get(self.model, {"stage": {}})
+        history = [event for event in gto.history(clone) if event["artifact"] == self.model]
+        return Statement(
             stages={stage: held for stage, held in shown["stage"].items() if held},
             commits=registered(history),
             tags=by_stage(history),
         )
 
-    def cluster(self) -> Testimony:
+    def cluster(self) -> Statement:
         """What the resources' statuses say."""
-        stages = self.resources("stages")
-        return Testimony(
+        stages = self.resources("stage")
+        return Statement(
             stages={
                 stage["spec"]["stage"]: stage["status"]["current"]["version"]
                 for stage in stages
@@ -78,7 +72,7 @@ class Witnesses:
             },
             commits={
                 version["status"]["version"]: version["status"]["commit"]
-                for version in self.resources("modelversions")
+                for version in self.resources("mver")
                 if version["status"].get("registered")
             },
             tags={
@@ -89,16 +83,25 @@ class Witnesses:
             },
         )
 
-    def pods(self) -> Testimony:
+    def pods(self) -> Statement:
         """What the pods themselves answer, asked through their Services."""
-        stages, commits = {}, {}
-        for stage in self.resources("stages"):
-            if stage["status"].get("workload"):
-                name = stage["metadata"]["name"]
-                answer = json.loads(self.ask(f"http://{name}:8080/version"))
-                stages[stage["spec"]["stage"]] = answer["version"]
-                commits[answer["version"]] = answer["commit"]
-        return Testimony(stages=stages, commits=commits)
+        stages = {
+            stage["metadata"]["name"]: stage["spec"]["stage"]
+            for stage in self.resources("stage")
+            if stage["status"].get("workload")
+        }
+        with ThreadPoolExecutor() as pool:
+            answers = [
+                json.loads(answer)
+                for answer in pool.map(self.ask, [f"http://{name}:8080/version" for name in stages])
+            ]
+        return Statement(
+            stages={
+                stage: answer["version"]
+                for stage, answer in zip(stages.values(), answers, strict=True)
+            },
+            commits={answer["version"]: answer["commit"] for answer in answers},
+        )
 
     def ask(self, url: str) -> str:
         return self.narrator.ask(
@@ -113,7 +116,7 @@ class Witnesses:
             if self.model in (item["spec"].get("model"), item["metadata"]["name"])
         ]
 
-    def heard(self) -> dict[str, Testimony]:
+    def heard(self) -> dict[str, Statement]:
         """All three, asked at the same time."""
         with ThreadPoolExecutor() as pool:
             asked = {
@@ -165,13 +168,13 @@ def by_stage(history: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]
     return tags
 
 
-def disagreements(said: Mapping[str, Testimony], expected: Mapping[str, str]) -> list[str]:
+def disagreements(said: Mapping[str, Statement], expected: Mapping[str, str]) -> list[str]:
     """One line for each thing that does not hold; none when all is well."""
     git, cluster, pods = said["git"], said["cluster"], said["pods"]
     problems = [
-        f"{witness} says {dict(testimony.stages)}, the story {dict(expected)}"
-        for witness, testimony in said.items()
-        if dict(testimony.stages) != dict(expected)
+        f"{witness} says {dict(statement.stages)}, the story {dict(expected)}"
+        for witness, statement in said.items()
+        if dict(statement.stages) != dict(expected)
     ]
     if git.commits != cluster.commits:
         problems.append(f"git registers {git.commits}, the cluster {cluster.commits}")
@@ -183,12 +186,12 @@ def disagreements(said: Mapping[str, Testimony], expected: Mapping[str, str]) ->
     problems += [
         f"git tells {stage} as {git.tags.get(stage)}, the cluster as {tags}"
         for stage, tags in cluster.tags.items()
-        if tags != git.tags.get(stage, ())[: len(tags)] or (git.tags.get(stage) and not tags)
+        if tags != git.tags.get(stage, ())[:HISTORY]
     ]
     return problems
 
 
-def table(said: Mapping[str, Testimony], expected: Mapping[str, str]) -> str:
+def table(said: Mapping[str, Statement], expected: Mapping[str, str]) -> str:
     stages = sorted({*expected, *(stage for each in said.values() for stage in each.stages)})
     rows = [["stage", *said]] + [
         [stage, *(each.stages.get(stage, NOBODY) for each in said.values())] for stage in stages

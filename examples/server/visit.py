@@ -5,6 +5,7 @@ visit.py --keep-asking URL  ask five times a second, and print a line when the v
 """
 
 import json
+import math
 import sys
 import time
 import urllib.error
@@ -14,6 +15,7 @@ from pathlib import Path
 
 DIGIT = Path(__file__).with_name("digit.json")
 PAUSE = 0.2  # seconds between two questions
+PATIENCE = 5.0  # seconds: a Service is known on every node a moment after its first pod is ready
 CERTAIN = 3  # while pods change, old and new answer in turn: this many in a row settle it
 
 
@@ -53,7 +55,23 @@ def ask(url: str) -> str:
         return str(answer.read().decode())
 
 
+def ask_patiently(url: str, *, patience: float = PATIENCE) -> str:
+    """Ask again for a while where nobody listens; raises OSError when nobody does."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return ask(url)
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE)
+
+
 def keep_asking(url: str) -> None:
+    """Ask for ever; what counts begins with the first answer."""
+    ask_patiently(url, patience=math.inf)
     diary = Diary()
     while True:
         try:
@@ -77,7 +95,7 @@ def main() -> None:
         keep_asking(url)
         return
     try:
-        print(ask(url).strip())
+        print(ask_patiently(url).strip())
     except urllib.error.HTTPError as refusal:
         sys.exit(f"{refusal}: {refusal.read().decode().strip()}")
     except OSError as problem:
