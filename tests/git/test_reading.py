@@ -27,7 +27,7 @@ def test_an_empty_file_is_a_file(remote: Remote, mirror: Mirror) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 60])
-def test_any_number_of_files_takes_four_processes(
+def test_any_number_of_files_takes_five_processes(
     remote: Remote, mirror: Mirror, processes, number: int
 ) -> None:
     commit = remote.commit({f"d{index}/f": str(index) for index in range(number)})

@@ -108,11 +108,11 @@ class Mirror:
         return contents
 
     def read_many(self, places: Iterable[Place]) -> dict[Place, bytes | Trouble]:
-        """Many files at many commits, in four git processes at most, one of them a fetch."""
+        """Many files at many commits, in five git processes at most, one of them a fetch."""
         wanted = list(places)
         return self._guarded(lambda: read_many(self._store, wanted))
 
-    def entries(self, places: Iterable[Place]) -> dict[Place, Entry]:
+    def entries(self, places: Iterable[Place]) -> dict[Place, Entry | Trouble]:
         """What stands at each place, without its content. One git process."""
         wanted = list(places)
         return self._guarded(lambda: find_entries(self._store, wanted))

@@ -39,19 +39,23 @@ class Entry:
     oid: str
 
 
-def find_entries(store: Store, places: Iterable[Place]) -> dict[Place, Entry]:
+def find_entries(store: Store, places: Iterable[Place]) -> dict[Place, Entry | Trouble]:
     """What is at each place; a place where nothing is, is left out. One git process.
 
-    Raises Stalled(InvalidPath) for a path that is not relative and normal.
+    Retry(CommitMissing) stands for a commit that was not fetched. Raises Stalled(InvalidPath)
+    for a path that is not relative and normal.
     """
     wanted = list(dict.fromkeys(places))
     for commit, path in wanted:
         _check(commit, path)
-    directories = list(dict.fromkeys((commit, _parent(path)) for commit, path in wanted))
-    trees = dict(zip(directories, _read_trees(store, directories), strict=True))
-    found = {}
+    roots = [(commit, "") for commit, _ in wanted]
+    directories = [(commit, _parent(path)) for commit, path in wanted]
+    trees = _read_trees(store, list(dict.fromkeys(roots + directories)))
+    found: dict[Place, Entry | Trouble] = {}
     for commit, path in wanted:
-        entry = trees[commit, _parent(path)].get(path.rpartition("/")[2])
+        if trees[commit, ""] is None:
+            found[commit, path] = Retry("CommitMissing", f"The commit {commit} was not fetched.")
+        entry = (trees[commit, _parent(path)] or {}).get(path.rpartition("/")[2])
         if entry is not None:
             found[commit, path] = entry
     return found
@@ -67,15 +71,17 @@ def list_paths(store: Store, commit: str) -> list[str]:
 def read_many(store: Store, places: Iterable[Place]) -> dict[Place, bytes | Trouble]:
     """Each file's bytes, or why it cannot be read: symlinks, submodules, more than 1 MiB.
 
-    A place where nothing is, or a directory, is left out. Four git processes at most, one of
+    A place where nothing is, or a directory, is left out. Five git processes at most, one of
     them a fetch. Raises Stalled(ReadTooLarge) for more than 64 MiB in all.
     """
     entries = find_entries(store, places)
-    files = {place: entry.oid for place, entry in entries.items() if entry.kind == "file"}
-    blobs = read_blobs(store, set(files.values()))
+    known = [entry for entry in entries.values() if isinstance(entry, Entry)]
+    blobs = read_blobs(store, {entry.oid for entry in known if entry.kind == "file"})
     answers: dict[Place, bytes | Trouble] = {}
     for place, entry in entries.items():
-        if entry.kind == "file":
+        if isinstance(entry, Trouble):
+            answers[place] = entry
+        elif entry.kind == "file":
             content = blobs[entry.oid]
             answers[place] = _too_large(place) if content is None else content
         elif entry.kind != "tree":
@@ -99,10 +105,13 @@ def read_blobs(store: Store, oids: set[str]) -> dict[str, bytes | None]:
     return {oid: contents.get(oid) for oid in oids}
 
 
-def _read_trees(store: Store, directories: Sequence[Place]) -> Iterator[dict[str, Entry]]:
+def _read_trees(store: Store, directories: Sequence[Place]) -> dict[Place, dict[str, Entry] | None]:
     names = [f"{commit}:{directory}" for commit, directory in directories]
-    for tree in _batch(store, names, operation="read-trees", kind=b"tree"):
-        yield {} if tree is None else dict(_parse_tree(tree))
+    trees = _batch(store, names, operation="read-trees", kind=b"tree")
+    return {
+        place: None if tree is None else dict(_parse_tree(tree))
+        for place, tree in zip(directories, trees, strict=True)
+    }
 
 
 def _parse_tree(tree: bytes) -> Iterator[tuple[str, Entry]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from playbill.api.errors import Trouble
+from playbill.api.errors import Stalled, Trouble
 from playbill.git.documents import InvalidDocument, flatten, parse_document, parse_mapping
 from playbill.git.dvc import (
     Artifact,
@@ -38,7 +38,7 @@ Wanted = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ProjectProblem:
-    """Why facts are missing; a reason and a message as a Stalled has them, with file and line."""
+    """Why facts are missing: `InvalidProject`, with file and line, or a passing `CommitMissing`."""
 
     reason: str
     message: str
@@ -71,7 +71,7 @@ def read_project(mirror: Mirror, commit: str, artifact: str) -> ArtifactFacts:
 
 
 def read_projects(mirror: Mirror, wanted: Iterable[Wanted]) -> dict[Wanted, ArtifactFacts]:
-    """Many artifacts at many commits, in nine git processes at most, two of them fetches.
+    """Many artifacts at many commits, in eleven git processes at most, two of them fetches.
 
     Raises what `Mirror.read_many` does.
     """
@@ -138,7 +138,7 @@ class _Project:
         return [(self.commit, path) for path in paths]
 
     def facts(
-        self, files: Mapping[Place, bytes | Trouble], entries: Mapping[Place, Entry]
+        self, files: Mapping[Place, bytes | Trouble], entries: Mapping[Place, Entry | Trouble]
     ) -> ArtifactFacts:
         """All that is known, once the files are there."""
         metrics, metrics_cut, metrics_problem = self._values(self._metrics(), files)
@@ -155,7 +155,7 @@ class _Project:
         self,
         facts: ArtifactFacts,
         files: Mapping[Place, bytes | Trouble],
-        entries: Mapping[Place, Entry],
+        entries: Mapping[Place, Entry | Trouble],
     ) -> ArtifactFacts:
         if self.artifact is None:
             return facts
@@ -172,8 +172,9 @@ class _Project:
         if output is not None:
             return replace(facts, digest=output.digest, size=output.size, files=output.files)
         entry = entries.get((self.commit, self.artifact.path))
-        held = entry is not None and entry.kind in {"file", "tree"}
-        return replace(facts, digest=f"git:{entry.oid}") if entry and held else facts
+        if isinstance(entry, Entry) and entry.kind in {"file", "tree"}:
+            return replace(facts, digest=f"git:{entry.oid}")
+        return facts
 
     def _output(
         self, path: str, files: Mapping[Place, bytes | Trouble]
@@ -220,7 +221,8 @@ def _parse(
     if answer is None:
         return nothing, None
     if isinstance(answer, Trouble):
-        return nothing, ProjectProblem("InvalidProject", answer.message[:LONGEST_PROBLEM])
+        reason = "InvalidProject" if isinstance(answer, Stalled) else answer.reason
+        return nothing, ProjectProblem(reason, answer.message[:LONGEST_PROBLEM])
     try:
         document = parse_document(path, answer) if whole else parse_mapping(path, answer)
     except InvalidDocument as error:
