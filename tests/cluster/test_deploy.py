@@ -101,7 +101,7 @@ GRANTED = {
     "services.": WORKLOAD,
     "secrets.": {"get"},
     "namespaces.": {"get"},
-    "events.events.k8s.io": {"create", "patch"},
+    "events.events.k8s.io": {"create"},
     "leases.coordination.k8s.io": {"get", "create", "update"},
 }
 
