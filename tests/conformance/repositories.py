@@ -56,7 +56,7 @@ class Repository:
         """Begin the branch with so many commits, all of this time."""
         stream = "".join(
             f"commit refs/heads/main\nmark :{i}\ncommitter Ann <ann@example.org> {seconds} +0000\n"
-            f"data 2\nc{i}\n"
+            f"data <<.\nc{i}\n.\n"
             for i in range(1, number + 1)
         )
         self.git("fast-import", "--quiet", stdin=stream.encode())

@@ -212,24 +212,25 @@ def test_what_breaks_gto_is_reported_and_read_all_the_same(
     assert ledger.artifacts["m"].latest
 
 
-ARTIFACTS = ("m", "n", "some/dir=m")
+ARTIFACTS = ("m", "m", "m", "n", "some/dir=m")
 VERSIONS = ("v0.9.0", "v1.0.0-rc.2", "v1.0.0-rc.10", "v1.0.0", "v1.0.0+b", "v1.0.0+a", "v10.0.0")
+ACTIONS = ("@V", "@V", "@V", "@V!", "#S", "#S", "#S", "#S", "#S!", "@deprecated")
 SECONDS = st.integers(1, 8)
 COUNTER = st.sampled_from(["", "", "#1", "#2", "#3", "#7"])
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Tag]:
-    """Up to 12 tags of any kind and order, with versions that keep to a commit of their own."""
-    home = {v: i + 1 for i, v in enumerate(draw(st.permutations(VERSIONS)))}
+    """Up to 12 tags in any order, of three versions that keep to a commit of their own."""
+    home = {v: i + 1 for i, v in enumerate(draw(st.permutations(VERSIONS))[:3])}
     tags: dict[str, Tag] = {}
-    for _ in range(draw(st.integers(1, 12))):
+    for _ in range(draw(st.integers(4, 12))):
         artifact = draw(st.sampled_from(ARTIFACTS))
-        version = draw(st.sampled_from(VERSIONS[:5] if artifact == "m" else VERSIONS))
-        action = draw(st.sampled_from(["@V", "@V", "@V!", "#S", "#S", "#S", "#S!", "@deprecated"]))
+        version = draw(st.sampled_from(list(home)))
+        action = draw(st.sampled_from(ACTIONS))
         stage = draw(st.sampled_from(["dev", "prod"]))
         name = artifact + action.replace("V", version).replace("S", stage) + draw(COUNTER)
-        lightweight = draw(st.integers(0, 19)) == 0
+        lightweight = draw(st.integers(0, 19)) == 7
         tags[name] = Tag(name, home[version], draw(SECONDS), lightweight=lightweight)
     return without_void_unassignments(list(tags.values()))
 
@@ -268,7 +269,7 @@ LIVE = settings(
 @LIVE
 @given(tags=histories())
 def test_live_gto_agrees_on_any_history(tags: list[Tag], make_repository: MakeRepository) -> None:
-    assert_gto_agrees(make_repository(tags, commits=len(VERSIONS)))
+    assert_gto_agrees(make_repository(tags))
 
 
 @LIVE

@@ -7,7 +7,6 @@ Rules of git: trailer.c, and gpg-interface.c for signatures.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -21,6 +20,7 @@ REASON: Final = "Playbill-Reason"
 
 TEXT_MAX_LENGTH: Final = 4096
 VALUE_MAX_LENGTH: Final = 512
+MESSAGE_MAX_LENGTH: Final = 65536
 
 # Controls (tab, which becomes a space, is dealt with before), lone surrogates, and the
 # marks that make a terminal show text in another order than it is stored in.
@@ -82,20 +82,28 @@ def split(message: str) -> tuple[str, str, dict[str, str]]:
 
     The trailers are the last paragraph if each of its lines is one, a stricter rule than
     git's, so never more than git sees. A key that comes twice is trusted in neither place
-    and dropped. Our own keys come in our spelling, others as written.
+    and dropped. Our own keys come in our spelling, others as written. A message longer
+    than 65,536 characters is none of ours: it is cut, and has no trailers.
     """
     if "\n" not in message:
-        return message, "", {}
-    paragraphs = _PARAGRAPHS.split(_unsigned(message).strip(_BLANK))
+        return message[:MESSAGE_MAX_LENGTH], "", {}
+    paragraphs = _PARAGRAPHS.split(_unsigned(message)[:MESSAGE_MAX_LENGTH].strip(_BLANK))
     subject, _, rest = paragraphs[0].partition("\n")
     body = [rest, *paragraphs[1:]] if rest else paragraphs[1:]
     trailers: dict[str, str] = {}
-    if len(paragraphs) > 1:
+    if len(paragraphs) > 1 and not _ends_early(message):
         block = _parse_block(paragraphs[-1])
-        if block is not None and not _SCISSORS.search(message):
+        if block is not None:
             trailers = block
             body.pop()
     return subject.strip(_BLANK), "\n\n".join(body).strip(_BLANK), trailers
+
+
+def _ends_early(message: str) -> bool:
+    """Whether the last paragraph that we see may not be the last one that git sees."""
+    if len(message) > MESSAGE_MAX_LENGTH:
+        return True
+    return ">8" in message and _SCISSORS.search(message) is not None
 
 
 def _unsigned(message: str) -> str:
@@ -109,20 +117,24 @@ def _unsigned(message: str) -> str:
 
 def _parse_block(paragraph: str) -> dict[str, str] | None:
     """Trailers of a paragraph that consists of nothing else; None when it does not."""
-    found: list[tuple[str, str]] = []
+    spelled: dict[str, str] = {}
+    values: dict[str, str] = {}
+    twice: set[str] = set()
+    folded = ""
     for line in paragraph.split("\n"):
         match = _TRAILER.match(line)
         if match:
-            found.append((match[1], match[2].strip(_BLANK)))
-        elif found and line[:1] in {" ", "\t"}:
-            key, value = found[-1]
-            found[-1] = key, f"{value} {line.strip(_BLANK)}".strip(_BLANK)
+            key, value = match.groups()
+            folded = key.lower()
+            if folded in values:
+                twice.add(folded)
+            spelled[folded] = _OURS.get(folded, key)
+            values[folded] = value.strip(_BLANK)
+        elif values and line[:1] in {" ", "\t"}:
+            values[folded] = f"{values[folded]} {line.strip(_BLANK)}".strip(_BLANK)
         else:
             return None
-    times = Counter(key.casefold() for key, _ in found)
-    return {
-        _OURS.get(key.casefold(), key): value for key, value in found if times[key.casefold()] == 1
-    }
+    return {spelled[folded]: values[folded] for folded in values if folded not in twice}
 
 
 def _trailer_lines(trailers: Mapping[str, str]) -> Iterator[str]:

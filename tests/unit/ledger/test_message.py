@@ -105,6 +105,13 @@ def test_a_message_without_trailers_is_subject_and_body() -> None:
     assert message.split("") == ("", "", {})
 
 
+def test_a_message_of_any_length_is_cut_and_then_has_no_trailers() -> None:
+    text = "s\n\nPlaybill-Spec: a\n" + " b\n" * 100_000
+    subject, body, trailers = message.split(text)
+    assert (subject, trailers) == ("s", {})
+    assert len(body) <= message.MESSAGE_MAX_LENGTH
+
+
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
 
 
