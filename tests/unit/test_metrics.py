@@ -47,6 +47,10 @@ def test_plain_text_is_for_who_does_not_ask_for_openmetrics() -> None:
     assert list(parse_text(body.decode()))
 
 
+def held(version: str) -> dict[frozenset[str], float]:
+    return {frozenset({"ml", "digits", "prod", version}): 1}
+
+
 def test_a_promotion_leaves_one_series_of_the_assignment() -> None:
     metrics = Metrics()
 
