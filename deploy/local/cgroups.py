@@ -44,18 +44,18 @@ def hierarchies() -> list[Hierarchy]:
 def prepare() -> Path:
     """Make the cluster's cgroup in every tree; returns what daemons write to, to join it."""
     trees = hierarchies()
+    # One tree is enough to know our processes by.
+    tracking = next((tree for tree in trees if "pids" in tree.controllers), trees[0])
     for tree in trees:
         tree.ours.mkdir(exist_ok=True)
-        if (tree.ours / "cgroup.subtree_control").exists():
-            _delegate(tree.mount)
-            _delegate(tree.ours)
         for name in ("cpuset.cpus", "cpuset.mems"):  # v1 leaves them empty, and then unusable
             source, target = tree.mount / name, tree.ours / name
             if "cpuset" in tree.controllers and not target.read_text().strip():
                 target.write_text(source.read_text())
-    # One tree is enough to know our processes by. A v2 cgroup holds processes or
-    # children, never both: the daemons have a leaf of their own beside the pods'.
-    tracking = next((tree for tree in trees if "pids" in tree.controllers), trees[0])
+    if (tracking.ours / "cgroup.subtree_control").exists():
+        _delegate(tracking.mount)
+        _delegate(tracking.ours)
+    # A v2 cgroup holds processes or children, never both: ours have a leaf of their own.
     leaf = tracking.ours / "system"
     leaf.mkdir(exist_ok=True)
     return leaf / "cgroup.procs"

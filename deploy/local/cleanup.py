@@ -5,35 +5,38 @@ the name of a process, so it works the same for a cluster that is up, one that d
 half-way, and one whose checkout is not ours.
 """
 
+import contextlib
 import json
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
 from deploy.local import cgroups, network
 from deploy.local.errors import ClusterError
-from deploy.local.layout import CONTAINERD_RUN, NETNS, RUN, SYSCTLS
+from deploy.local.layout import CNI_NETWORK, CONTAINERD_RUN, NETNS, RUN, SYSCTLS
 
 # The kubelet sets these for the whole machine when it starts.
 KUBELET_SYSCTLS = (
     "vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
     "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
 )  # fmt: skip
-# containerd's shims put their sockets here, whatever containerd is told.
+# What the programs write outside the folders that they are told to keep to.
 SHIM_SOCKETS = Path("/run/containerd/s")
+DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
+CNI_RESULTS = Path("/var/lib/cni/results")
 CONTAINER_LOGS = Path("/var/log/containers")
 
 
 def sweep(state_root: Path) -> None:
     """End every process, then take away mounts, namespace, interface and cgroups."""
     cgroups.kill_all()
-    sockets = _shim_sockets()
     unmount_below(RUN, state_root)
     network.remove()
     cgroups.remove()
-    for socket in sockets:
-        socket.unlink(missing_ok=True)
-    _remove_if_empty(SHIM_SOCKETS, SHIM_SOCKETS.parent)
+    for folder in (SHIM_SOCKETS, DEVICE_PLUGINS):
+        _remove_dead_sockets(folder)
+    _remove_cni_results()
     _remove_log_links(state_root)
     restore_sysctls()
     for folder in (CONTAINERD_RUN, RUN / "runc"):
@@ -83,17 +86,24 @@ def restore_sysctls() -> None:
         SYSCTLS.unlink()
 
 
-def _shim_sockets() -> list[Path]:
-    found = []
-    for record in CONTAINERD_RUN.glob("io.containerd.runtime.v2.task/*/*/bootstrap.json"):
-        try:
-            address = json.loads(record.read_text())["address"]
-        except (ValueError, KeyError):
-            continue
-        path = Path(address.removeprefix("unix://"))
-        if path.parent == SHIM_SOCKETS:
-            found.append(path)
-    return found
+def _remove_dead_sockets(folder: Path) -> None:
+    # Nothing tells our sockets from another containerd's or kubelet's, but one that
+    # nobody listens on is of no use to anyone.
+    for path in folder.iterdir() if folder.exists() else ():
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink(missing_ok=True)
+            except OSError:
+                continue
+    _remove_if_empty(folder, folder.parent)
+
+
+def _remove_cni_results() -> None:
+    for path in CNI_RESULTS.glob(f"{CNI_NETWORK}-*"):
+        path.unlink(missing_ok=True)
+    _remove_if_empty(CNI_RESULTS, CNI_RESULTS.parent)
 
 
 def _remove_log_links(state_root: Path) -> None:
@@ -107,7 +117,5 @@ def _remove_log_links(state_root: Path) -> None:
 
 def _remove_if_empty(*folders: Path) -> None:
     for folder in folders:
-        try:
+        with contextlib.suppress(OSError):
             folder.rmdir()
-        except OSError:
-            return

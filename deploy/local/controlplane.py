@@ -94,6 +94,7 @@ def controller_manager(state: State) -> Daemon:
         "--use-service-account-credentials",
         f"--root-ca-file={pki / 'ca.crt'}",
         f"--service-account-private-key-file={pki / 'service-accounts.key'}",
+        f"--flex-volume-plugin-dir={state.kubelet / 'volume-plugins'}",
         *_unthrottled(),
     ]
     config = pki / "controller-manager.kubeconfig"

@@ -26,6 +26,7 @@ FIRST_SERVICE_ADDRESS = "10.96.0.1"
 NODE_NAME = "playbill-node"
 HOST_LINK = "playbill0"
 NODE_LINK = "eth0"
+CNI_NETWORK = "playbill"
 
 # Sockets, the network namespace and containers' mounts: paths here are short, which
 # unix sockets need, and they go away with a reboot, as what they stand for does.

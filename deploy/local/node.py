@@ -10,6 +10,7 @@ import yaml
 from deploy.local.binaries import CONTAINERD, COREDNS, NODE, program
 from deploy.local.layout import (
     CGROUP,
+    CNI_NETWORK,
     CONTAINERD_RUN,
     CONTAINERD_SOCKET,
     NETNS,
@@ -101,6 +102,7 @@ netns_mounts_under_state_dir = true
 [plugins."io.containerd.cri.v1.runtime".cni]
 bin_dirs = [{text(str(CNI_PLUGINS))}]
 conf_dir = {text(str(state.config / "cni"))}
+use_internal_loopback = true
 
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
@@ -126,7 +128,7 @@ def _cni(state: State) -> dict[str, Any]:
         },
     }
     portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
-    return {"cniVersion": "1.0.0", "name": "playbill", "plugins": [bridge, portmap]}
+    return {"cniVersion": "1.0.0", "name": CNI_NETWORK, "plugins": [bridge, portmap]}
 
 
 def kubelet_config(state: State) -> dict[str, Any]:
