@@ -1,10 +1,9 @@
 """One remote and one mirror of it, and a count of the git processes that ran."""
 
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.git.counting import MakeMirror, Processes
 from tests.servers import Remote
 
 from playbill.git.command import Git, GitSettings
@@ -13,24 +12,6 @@ from playbill.git.mirror import Mirror
 from playbill.git.url import UrlPolicy, parse_url
 
 POLICY = UrlPolicy(allow_file=True, allow_private=True)
-
-MakeMirror = Callable[..., Mirror]
-
-
-class Processes(Counter[str]):
-    """How many git processes ran, by operation; `results` has each with its outcome."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.results: list[tuple[str, str]] = []
-
-    def observe(self, operation: str, result: str, _seconds: float) -> None:
-        self[operation] += 1
-        self.results.append((operation, result))
-
-    def forget(self) -> None:
-        self.clear()
-        self.results.clear()
 
 
 @pytest.fixture

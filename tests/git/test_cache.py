@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.git.counting import Processes
 from tests.servers import Remote
 
 from playbill.git.cache import MirrorCache
@@ -71,7 +72,7 @@ def test_a_mirror_in_use_is_never_removed(tmp_path: Path, git: Git, urls: list[R
 
 
 def test_mirrors_of_an_earlier_process_count_and_are_found_again(
-    tmp_path: Path, git: Git, urls: list[RemoteUrl], processes
+    tmp_path: Path, git: Git, urls: list[RemoteUrl], processes: Processes
 ) -> None:
     root = tmp_path / "cache"
     before = use(MirrorCache(root, size_limit_bytes=1 << 30, git=git), urls[0])
@@ -86,3 +87,21 @@ def test_mirrors_of_an_earlier_process_count_and_are_found_again(
     use(MirrorCache(root, size_limit_bytes=0, git=git), urls[1])
     assert not before.exists()
     assert (root / "not-ours").exists()
+
+
+def test_a_mirror_of_very_many_refs_is_packed_when_it_is_given_back(
+    tmp_path: Path, git: Git, processes: Processes
+) -> None:
+    remote = Remote(tmp_path / "many.git")
+    commit = remote.commit({"a": "x"})
+    lines = [f"create refs/tags/t{number} {commit}\n" for number in range(1100)]
+    remote.git("update-ref", "--stdin", stdin="".join(lines).encode())
+    cache = MirrorCache(tmp_path / "cache", size_limit_bytes=1 << 30, git=git)
+    url = parse_url(remote.url, policy=POLICY)
+    for _ in range(2):
+        directory = use(cache, url)
+        assert not list((directory / "refs" / "tags").iterdir())
+    assert processes["maintain"] == 1
+    with cache.borrow(namespace="team", url=url, credentials=ANONYMOUS) as mirror:
+        assert len(mirror.fetched.tags) == 1100
+        assert mirror.read(commit, ["a"]) == {"a": b"x"}

@@ -1,8 +1,10 @@
 """The mirror holds what the remote has, whatever has happened to it in between."""
 
 import shutil
+from pathlib import Path
 
 import pytest
+from tests.git.counting import MakeMirror, Processes
 from tests.servers import Remote
 
 from playbill.api.errors import Stalled
@@ -78,7 +80,9 @@ def test_a_ref_may_take_the_place_of_a_vanished_directory(
     assert list(local_tags(mirror)) == [second]
 
 
-def test_the_default_branch_is_asked_once(remote: Remote, mirror: Mirror, processes) -> None:
+def test_the_default_branch_is_asked_once(
+    remote: Remote, mirror: Mirror, processes: Processes
+) -> None:
     remote.commit()
     assert mirror.default_branch() == "main"
     assert mirror.default_branch() == "main"
@@ -121,7 +125,7 @@ def test_a_mirror_without_its_head_is_made_again(remote: Remote, mirror: Mirror)
 
 
 def test_a_lock_file_that_a_killed_git_left_does_no_harm(
-    remote: Remote, mirror: Mirror, mirror_of
+    remote: Remote, mirror: Mirror, mirror_of: MakeMirror
 ) -> None:
     remote.commit()
     mirror.fetch()
@@ -133,7 +137,7 @@ def test_a_lock_file_that_a_killed_git_left_does_no_harm(
     assert again.fetched.heads == {"main": commit}
 
 
-def test_a_server_without_filters_gives_everything(tmp_path, mirror_of) -> None:
+def test_a_server_without_filters_gives_everything(tmp_path: Path, mirror_of: MakeMirror) -> None:
     remote = Remote(tmp_path / "old.git", filters=False)
     commit = remote.commit({"a": "content"})
     mirror = mirror_of(remote.url)
@@ -141,7 +145,7 @@ def test_a_server_without_filters_gives_everything(tmp_path, mirror_of) -> None:
     assert mirror.read(commit, ["a"]) == {"a": b"content"}
 
 
-def test_a_sha256_repository_is_refused(tmp_path, mirror_of) -> None:
+def test_a_sha256_repository_is_refused(tmp_path: Path, mirror_of: MakeMirror) -> None:
     remote = Remote(tmp_path / "new.git", object_format="sha256")
     remote.commit()
     with pytest.raises(Stalled) as refusal:
@@ -150,7 +154,7 @@ def test_a_sha256_repository_is_refused(tmp_path, mirror_of) -> None:
 
 
 def test_listing_and_fetching_are_one_process_each(
-    remote: Remote, mirror: Mirror, processes
+    remote: Remote, mirror: Mirror, processes: Processes
 ) -> None:
     remote.commit()
     mirror.fetch()

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.git.counting import Processes
 from tests.servers import Remote
 from tests.servers.remote import ENVIRONMENT
 
@@ -228,7 +229,7 @@ def test_shapes_that_dvc_would_refuse_are_survived(
 
 @pytest.mark.parametrize("number", [1, 20])
 def test_any_number_of_artifacts_takes_eleven_processes(
-    remote: Remote, mirror: Mirror, processes, number: int
+    remote: Remote, mirror: Mirror, processes: Processes, number: int
 ) -> None:
     commits = [remote.commit({**FILES, "note": str(each)}) for each in range(number)]
     mirror.fetch()

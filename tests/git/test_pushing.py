@@ -2,11 +2,15 @@
 
 import subprocess
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from tests.git.counting import MakeMirror, Processes
 from tests.servers import Remote, SshServer
 
 from playbill.api.errors import Retry, Stalled
+from playbill.git.command import Git
 from playbill.git.credentials import Credentials
 from playbill.git.mirror import Mirror
 from playbill.git.porcelain import AlreadyThere, Exists, NotTried, Pushed, Rejected
@@ -42,7 +46,7 @@ def test_a_pushed_tag_is_on_the_remote_byte_for_byte(
 
 @pytest.mark.parametrize("number", [1, 200])
 def test_any_number_of_tags_takes_four_processes(
-    remote: Remote, mirror: Mirror, commit: str, processes, number: int
+    remote: Remote, mirror: Mirror, commit: str, processes: Processes, number: int
 ) -> None:
     processes.forget()
     report = mirror.push([tag(f"m@v{index}.0.0", commit) for index in range(number)])
@@ -137,7 +141,7 @@ def test_a_server_that_ends_the_connection_leaves_it_open_whether_tags_landed(
 
 
 def test_a_push_that_was_given_up_may_land_later(
-    remote: Remote, commit: str, mirror_of, hasty_git, tmp_path
+    remote: Remote, commit: str, mirror_of: MakeMirror, hasty_git: Git, tmp_path: Path
 ) -> None:
     """The client ends while the server's hook runs; the server goes on, and the tag lands."""
     with SshServer(state=tmp_path / "ssh") as server:
@@ -160,7 +164,7 @@ def test_a_push_that_was_given_up_may_land_later(
 
 
 def test_what_a_crashed_push_left_is_removed_when_the_mirror_is_opened(
-    remote: Remote, mirror: Mirror, commit: str, mirror_of
+    remote: Remote, mirror: Mirror, commit: str, mirror_of: MakeMirror
 ) -> None:
     mirror._store.local(
         "update-ref", "--stdin", operation="test",
@@ -176,7 +180,7 @@ def test_what_a_crashed_push_left_is_removed_when_the_mirror_is_opened(
     "name", ["-x", "a..b", "a b", "a:b", "a.lock", "a//b", "/a", "a/", ".a", "a/.b", "a~1", "a@{1}"]
 )
 def test_a_name_that_git_refuses_is_refused_before_git_sees_it(
-    mirror: Mirror, commit: str, processes, name: str
+    mirror: Mirror, commit: str, processes: Processes, name: str
 ) -> None:
     processes.forget()
     with pytest.raises(Stalled) as refusal:
@@ -205,7 +209,7 @@ def test_a_mirror_that_vanished_before_a_push_is_made_again(
     assert mirror.push([tag("m@v1.0.0", commit)]).landed == {"m@v1.0.0"}
 
 
-def wait_for(condition) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < deadline

@@ -1,6 +1,9 @@
 """Files at commits: many at once, nothing followed, nothing oversized."""
 
+from pathlib import Path
+
 import pytest
+from tests.git.counting import MakeMirror, Processes
 from tests.servers import Remote, SshServer
 
 from playbill.api.errors import Stalled, Trouble
@@ -28,7 +31,7 @@ def test_an_empty_file_is_a_file(remote: Remote, mirror: Mirror) -> None:
 
 @pytest.mark.parametrize("number", [1, 60])
 def test_any_number_of_files_takes_five_processes(
-    remote: Remote, mirror: Mirror, processes, number: int
+    remote: Remote, mirror: Mirror, processes: Processes, number: int
 ) -> None:
     commit = remote.commit({f"d{index}/f": str(index) for index in range(number)})
     mirror.fetch()
@@ -39,7 +42,7 @@ def test_any_number_of_files_takes_five_processes(
 
 
 def test_what_was_read_before_is_not_fetched_again(
-    remote: Remote, mirror: Mirror, processes
+    remote: Remote, mirror: Mirror, processes: Processes
 ) -> None:
     commit = remote.commit({"a": "1"})
     mirror.read(commit, ["a"])
@@ -93,7 +96,7 @@ def test_a_path_that_looks_like_an_option_or_a_pattern_is_only_a_name(
 
 
 def test_a_server_that_gives_no_single_objects_is_fetched_in_full(
-    remote: Remote, mirror_of, tmp_path, processes
+    remote: Remote, mirror_of: MakeMirror, tmp_path: Path, processes: Processes
 ) -> None:
     """Filters, but the old protocol: blobs were left out and cannot be asked for."""
     commit = remote.commit({"a": "1", "b": "2"})

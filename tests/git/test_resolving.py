@@ -1,6 +1,7 @@
 """Revisions in people's words become commits that a branch or tag of the repository holds."""
 
 import pytest
+from tests.git.counting import Processes
 from tests.servers import Remote
 
 from playbill.api.errors import Stalled, Trouble
@@ -122,7 +123,7 @@ def test_tags_of_trees_and_blobs_do_no_harm(
 
 
 def test_many_are_resolved_in_two_processes_and_then_remembered(
-    remote: Remote, mirror: Mirror, processes
+    remote: Remote, mirror: Mirror, processes: Processes
 ) -> None:
     commits = [remote.commit({"a": str(number)}) for number in range(30)]
     mirror.fetch()

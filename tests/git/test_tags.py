@@ -1,5 +1,6 @@
 """Every tag comes as a record, whatever shape it is in."""
 
+from tests.git.counting import Processes
 from tests.servers import Remote
 
 from playbill.git.mirror import Mirror
@@ -102,7 +103,7 @@ def test_a_date_that_is_none_is_the_epoch_as_git_reads_it(remote: Remote, mirror
     assert only(mirror).seconds == 0
 
 
-def test_all_tags_are_one_process(remote: Remote, mirror: Mirror, processes) -> None:
+def test_all_tags_are_one_process(remote: Remote, mirror: Mirror, processes: Processes) -> None:
     remote.commit()
     for number in range(20):
         remote.tag(f"m@v{number}.0.0")

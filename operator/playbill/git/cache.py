@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from playbill.api.errors import Trouble
 from playbill.git.command import Git
 from playbill.git.credentials import Credentials
 from playbill.git.mirror import Mirror
@@ -60,6 +61,8 @@ class MirrorCache:
         try:
             yield mirror
         finally:
+            with contextlib.suppress(Trouble):  # it is for speed alone, and tried again
+                mirror.maintain()
             size = _size(self._root / name)
             with self._lock:
                 self._users[name] -= 1

@@ -4,6 +4,7 @@ Each method takes the mirror's lock, makes the mirror when it is missing, and wh
 it damaged makes it again and tries once more. It may be deleted at any time.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,8 @@ from playbill.ledger.tagobject import TagObject
 
 T = TypeVar("T")
 
+MAINTAIN_SECONDS = 3600.0
+
 
 class Mirror:
     """One remote repository, seen with one set of credentials.
@@ -38,6 +41,7 @@ class Mirror:
         self._fetched: Listing | None = None
         self._default_branch: str | None = None
         self._opened = False
+        self._maintained = -MAINTAIN_SECONDS
 
     @property
     def url(self) -> RemoteUrl:
@@ -144,9 +148,17 @@ class Mirror:
             self._fetched = None
             self._store.remove()
 
-    def maintain(self) -> None:
-        """Pack refs and objects. Slow; for when nobody waits. One git process."""
+    def maintain(self) -> bool:
+        """Pack refs and objects if there are very many, once an hour at most; whether it was done.
+
+        Slow; for when nobody waits.
+        """
+        now = time.monotonic()
+        if now < self._maintained + MAINTAIN_SECONDS or not self._store.untidy:
+            return False
+        self._maintained = now
         self._guarded(self._store.collect, populated=False)
+        return True
 
     def _fetch(self) -> None:
         self._fetched = None

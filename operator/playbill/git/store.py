@@ -18,6 +18,7 @@ from playbill.git.credentials import Credentials
 from playbill.git.url import RemoteUrl, check_address
 
 LOCK_POLL_SECONDS = 0.05
+COLLECT_SECONDS = 600.0
 _POPULATED = "playbill-populated"  # a file that is there once a fetch has succeeded
 
 _UNFILTERED = "playbill-unfiltered"  # a file that is there when all blobs had to be fetched
@@ -52,7 +53,7 @@ class Store:
         *arguments: str,
         operation: str,
         stdin: bytes = b"",
-        accept: Container[int] = (0,),
+        seconds: float | None = None,
     ) -> Output:
         """Run git on the mirror alone."""
         with self._clean_after_timeout():
@@ -61,7 +62,7 @@ class Store:
                 operation=operation,
                 directory=self.directory,
                 stdin=stdin,
-                accept=accept,
+                seconds=seconds,
             )
 
     def remote(
@@ -70,7 +71,6 @@ class Store:
         operation: str,
         stdin: bytes = b"",
         accept: Container[int] = (0,),
-        seconds: float | None = None,
     ) -> Output:
         """Run git with the credentials, after a look at where the remote's name leads now."""
         addresses = check_address(self.url, self.git.settings.policy)
@@ -85,7 +85,6 @@ class Store:
                 stdin=stdin,
                 access=access,
                 accept=accept,
-                seconds=seconds,
             )
 
     @contextlib.contextmanager
@@ -161,9 +160,15 @@ class Store:
             path.write_text(config)
         return made
 
+    @property
+    def untidy(self) -> bool:
+        """Whether there are so many small files that git becomes slow."""
+        limits = {"objects/pack": 100, "objects/17": 27, "refs/tags": 1000, "refs/heads": 1000}
+        return any(_count(self.directory / name) > most for name, most in limits.items())
+
     def collect(self) -> None:
-        """git's own garbage collection, which keeps to what the filter left out."""
-        self.local(*_PROMISOR, "gc", "--quiet", operation="maintain")
+        """git's own garbage collection; it keeps to what the filter left out."""
+        self.local(*_PROMISOR, "gc", "--quiet", operation="maintain", seconds=COLLECT_SECONDS)
 
     def remove(self) -> None:
         """Throw the mirror away."""
@@ -186,6 +191,13 @@ class Store:
         except TimedOut:
             self.clear_locks()
             raise
+
+
+def _count(directory: Path) -> int:
+    try:
+        return sum(1 for _ in directory.iterdir())
+    except FileNotFoundError:
+        return 0
 
 
 def _try_lock(handle: int) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from playbill.api.errors import Stalled
 from playbill.git.credentials import ANONYMOUS, Credentials
 from playbill.git.scrub import scrub
-from playbill.git.url import UrlPolicy, parse_url
+from playbill.git.url import RemoteUrl, UrlPolicy, parse_url
 
 HTTPS = parse_url("https://git.example.com/x", policy=UrlPolicy())
 SSH = parse_url("git@git.example.com:x", policy=UrlPolicy())
@@ -48,7 +48,9 @@ def test_a_secret_that_cannot_work_says_what_is_missing(data: dict[str, bytes], 
 
 
 @pytest.mark.parametrize(("url", "data"), [(SSH, BASIC), (HTTPS, KEY), (SSH, {"ca.crt": b"x"})])
-def test_credentials_for_another_transport_are_refused(url, data: dict[str, bytes]) -> None:
+def test_credentials_for_another_transport_are_refused(
+    url: RemoteUrl, data: dict[str, bytes]
+) -> None:
     with (
         pytest.raises(Stalled) as refused,
         Credentials.from_secret(data).access(url),
@@ -72,7 +74,9 @@ def test_the_fingerprint_differs_with_every_value_and_tells_none() -> None:
 
 
 @pytest.mark.parametrize(("url", "data"), [(HTTPS, BASIC), (SSH, KEY)])
-def test_secrets_are_in_private_files_that_are_gone_afterwards(url, data) -> None:
+def test_secrets_are_in_private_files_that_are_gone_afterwards(
+    url: RemoteUrl, data: dict[str, bytes]
+) -> None:
     with Credentials.from_secret(data).access(url) as access:
         words = " ".join(access.environment.values())
         files = [Path(word.split("=")[-1]) for word in words.split()]

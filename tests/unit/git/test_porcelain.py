@@ -1,8 +1,18 @@
 """What git's push says of each ref; the lines are those of git 2.39 against real servers."""
 
+from collections.abc import Mapping
+
 import pytest
 
-from playbill.git.porcelain import AlreadyThere, Exists, NotTried, Pushed, Rejected, parse_push
+from playbill.git.porcelain import (
+    AlreadyThere,
+    Exists,
+    NotTried,
+    Pushed,
+    Rejected,
+    Result,
+    parse_push,
+)
 
 HEAD = "To https://example.com/x.git\n"
 
@@ -11,8 +21,10 @@ def line(flag: str, name: str, summary: str) -> str:
     return f"{flag}\trefs/playbill/push/0a/{name}:refs/tags/{name}\t{summary}\n"
 
 
-def parse(*lines: str, names: list[str], stderr: str = ""):
-    return parse_push((HEAD + "".join(lines) + "Done\n").encode(), stderr, names)
+def parse(*lines: str, names: list[str], stderr: str = "") -> Mapping[str, Result]:
+    results = parse_push((HEAD + "".join(lines) + "Done\n").encode(), stderr, names)
+    assert results is not None
+    return results
 
 
 @pytest.mark.parametrize(
@@ -55,7 +67,7 @@ def test_where_nobody_is_named_all_are_refused_in_the_servers_words() -> None:
     "lines", [[], [line("!", "a", "[remote failure] (remote failed to report status)")]]
 )
 def test_a_ref_that_nothing_is_said_of_leaves_all_unknown(lines: list[str]) -> None:
-    assert parse(*lines, names=["a"]) is None
+    assert parse_push((HEAD + "".join(lines) + "Done\n").encode(), "", ["a"]) is None
 
 
 def test_what_the_server_says_is_bounded() -> None:
