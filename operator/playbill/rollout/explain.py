@@ -82,7 +82,7 @@ def _container_symptoms(where: str, container: Mapping[str, Any]) -> Iterator[_S
     elif (state.get("terminated") or {}).get("exitCode"):
         yield _Symptom(2, f"{where} crashed: {_ending(state['terminated'])}")
     elif "running" in state and container.get("ready") is False:
-        yield _Symptom(5, f"{where} runs, but is not done or not ready yet")
+        yield _Symptom(5, f"{where} is running, but not ready yet")
 
 
 def _ending(terminated: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ UNSCHEDULABLE = pod(
         (UNSCHEDULABLE, "pod p cannot be scheduled: 0/3 nodes: no gpu"),
         (
             with_container({"running": {}}, ready=False),
-            "container c of pod p runs, but is not done or not ready yet",
+            "container c of pod p is running, but not ready yet",
         ),
         (pod(phase="Failed", reason="Evicted"), "pod p failed: Evicted"),
     ],
