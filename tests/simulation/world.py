@@ -17,7 +17,7 @@ from playbill.api.errors import Retry, Trouble
 from playbill.controllers.repository_pass import Snapshot, Terms, repository_pass
 from playbill.git.porcelain import AlreadyThere, Exists, NotTried, Pushed, Result
 from playbill.ledger.decisions import Settled
-from playbill.ledger.events import TagRecord
+from playbill.ledger.events import LedgerEvent, Registration, TagRecord
 from playbill.ledger.fold import fold
 from playbill.ledger.grammar import AssignmentTag, RegistrationTag, UnassignmentTag
 from playbill.ledger.intents import AnyIntent, Asker, Reservation, StageIntent, VersionIntent
@@ -166,7 +166,7 @@ class Operator:
         await self._call()
         return True
 
-    async def resolve(self, intents: Sequence[AnyIntent], view: View) -> Sequence[AnyIntent]:
+    async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
         await self._call()
         return intents
 
@@ -220,16 +220,25 @@ class Operator:
         await self._call()
         if held.resource_version != version:
             return
-        settled = replace(seen, pending=None, recorded=decision.event and decision.event.tag)
-        if isinstance(settled, VersionIntent) and decision.event:
-            settled = replace(settled, status_version=decision.event.version)
-        if isinstance(settled, StageIntent):
-            if settled.leaving:
-                held.gone = True
-            settled = replace(settled, was_recorded=True)
+        settled = _as_recorded(seen, decision.event)
+        if isinstance(seen, StageIntent) and seen.leaving:
+            held.gone = True
         if settled != seen:
             held.intent = settled
             held.resource_version += 1
+
+
+def _as_recorded(intent: AnyIntent, event: LedgerEvent | None) -> AnyIntent:
+    """The resource as it is once its status says what the ledger says."""
+    recorded = event.tag if event else None
+    match intent:
+        case VersionIntent():
+            version = event.version if isinstance(event, Registration) else None
+            return replace(intent, pending=None, recorded=recorded, status_version=version)
+        case StageIntent():
+            return replace(intent, pending=None, recorded=recorded, was_recorded=True)
+        case _:
+            return replace(intent, pending=None, recorded=recorded)
 
 
 @dataclass(slots=True)
@@ -244,8 +253,8 @@ class _Remote:
         await self.operator._call()
         return snapshot
 
-    async def resolve(self, intents: Sequence[AnyIntent], view: View) -> Sequence[AnyIntent]:
-        return await self.operator.resolve(intents, view)
+    async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
+        return await self.operator.resolve(intents)
 
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         return await self.operator.push(tags)

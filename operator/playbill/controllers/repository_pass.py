@@ -55,7 +55,7 @@ class Remote(Protocol):
     async def read(self) -> Snapshot:
         """List, fetch what is new, fold."""
 
-    async def resolve(self, intents: Sequence[AnyIntent], view: View) -> Sequence[AnyIntent]:
+    async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
         """Fill in the commits that the versions among them mean."""
 
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
@@ -91,7 +91,7 @@ async def repository_pass(desk: Desk, remote: Remote, terms: Terms) -> Outcome:
     intents = await desk.read()
     snapshot = await remote.read()
     view = _view(snapshot, terms)
-    intents = await remote.resolve(intents, view)
+    intents = await remote.resolve(intents)
     plan = make_plan(intents, view, terms.clock())
     outcome = Outcome(snapshot)
     if not plan.steps:

@@ -6,6 +6,7 @@ judgement of a single object both start from it, so they cannot disagree.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -77,7 +78,7 @@ class VersionIntent(Intent):
     @property
     def pinned(self) -> bool:
         """Whether the spec names the commit itself."""
-        return self.revision is not None and len(self.revision) == 40 and "/" not in self.revision
+        return self.revision is not None and re.fullmatch("[0-9a-f]{40}", self.revision) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,16 +131,29 @@ def refuse_taken_commit(artifact: ArtifactView, commit: str, version: str | None
 def _stray(
     intent: VersionIntent, view: View, artifact: ArtifactView, known: VersionState
 ) -> Withdraw | None:
-    """Our own unconfirmed registration beside another version on its commit is withdrawn."""
+    """Our own unconfirmed registration beside another version on its commit is withdrawn.
+
+    Not when we have assigned it since. A stage tag of others stays with the other version:
+    it binds to the commit, and the commit is the same.
+    """
     registration = known.registration
     if intent.recorded or not asked_for_by(registration, intent.asker.uid):
         return None
     other = artifact.version_on(known.commit, besides=known.version)
-    if other is None or artifact.state is None or _outranks(registration, artifact, other, view):
+    if other is None or _outranks(registration, artifact, other, view):
         return None
-    if any(h.commit == known.commit for s in artifact.state.stages.values() for h in s.holders):
+    if _assigned_by_us(artifact, known.commit, view):
         return None
     return Withdraw(registration.tag, registration.oid)
+
+
+def _assigned_by_us(artifact: ArtifactView, commit: str, view: View) -> bool:
+    stages = artifact.state.stages.values() if artifact.state else ()
+    return any(
+        holder.commit == commit and is_ours(holder.assignment, view.author.cluster)
+        for stage in stages
+        for holder in stage.holders
+    )
 
 
 def _outranks(own: Registration, artifact: ArtifactView, other: str, view: View) -> bool:
@@ -153,16 +166,14 @@ def _outranks(own: Registration, artifact: ArtifactView, other: str, view: View)
 
 def _refuse_other_commit(intent: VersionIntent, view: View, known: VersionState) -> None:
     """A version that exists is the one that is meant, unless the spec names another commit."""
-    if intent.revision is None or known.commit == intent.commit:
-        return
-    if isinstance(intent.commit, Trouble | None) and not intent.pinned:
+    wanted = intent.revision if intent.pinned else intent.commit
+    if intent.revision is None or not isinstance(wanted, str) or wanted == known.commit:
         return
     own = asked_for_by(known.registration, intent.asker.uid) or _same_resource(
         known.registration, intent, view
     )
     if own and not intent.pinned:
         return
-    wanted = intent.commit if isinstance(intent.commit, str) else intent.revision
     raise Stalled(
         "VersionTaken",
         f"{known.version} of {intent.artifact} is commit {known.commit[:12]} already (registered "

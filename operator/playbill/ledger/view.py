@@ -173,7 +173,7 @@ class View:
             found = self._artifacts[name] = ArtifactView(
                 name=name,
                 state=state,
-                counter=max(state.counter if state else 0, self._counters.get(name, 0)),
+                counter=max(self.ledger.max_counter(name), self._counters.get(name, 0)),
                 last_seconds=state.last_seconds if state else 0,
             )
         return found

@@ -1,0 +1,134 @@
+"""The command `playbill`: each option also by an environment variable PLAYBILL_<NAME>."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from playbill import __version__
+from playbill.api.errors import Trouble
+from playbill.controllers.operator import run as run_operator
+from playbill.logs import configure
+from playbill.settings import LogFormat, Settings
+
+_DEFAULTS = Settings()
+
+
+@click.group(context_settings={"auto_envvar_prefix": "PLAYBILL", "max_content_width": 100})
+@click.version_option(__version__, prog_name="playbill")
+def main() -> None:
+    """A git-backed model registry for Kubernetes.
+
+    Declare models, versions and stages as custom resources; every action becomes an
+    annotated tag in the model's own git repository, which GTO and DVC read, and a version
+    that reaches a stage is rolled out.
+    """
+
+
+def _env(name: str) -> str:
+    return f"PLAYBILL_{name}"
+
+
+@main.command()
+@click.option(
+    "--cluster-name",
+    default=_DEFAULTS.cluster_name,
+    envvar=_env("CLUSTER_NAME"),
+    show_default=True,
+    help="Stands in each tag; clusters that share a repository need different names.",
+)
+@click.option(
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    envvar=_env("NAMESPACE"),
+    help="Work in this namespace only; may be given several times.  [default: all]",
+)
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    envvar=_env("KUBECONFIG"),
+    help="Out of a cluster.  [default: KUBECONFIG, the pod's account, ~/.kube/config]",
+)
+@click.option("--context", envvar=_env("CONTEXT"), help="The kubeconfig's context.")
+@click.option(
+    "--allow-private-addresses",
+    is_flag=True,
+    envvar=_env("ALLOW_PRIVATE_ADDRESSES"),
+    help="Let repositories be on private and loopback addresses.",
+)
+@click.option(
+    "--allow-file-urls",
+    is_flag=True,
+    envvar=_env("ALLOW_FILE_URLS"),
+    help="Let repositories be directories of this machine; for trying things out.",
+)
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_DEFAULTS.cache_dir,
+    envvar=_env("CACHE_DIR"),
+    help="Where mirrors of repositories are kept; may vanish at any time.",
+)
+@click.option(
+    "--git-timeout",
+    type=click.FloatRange(min=1),
+    default=_DEFAULTS.git_timeout,
+    envvar=_env("GIT_TIMEOUT"),
+    show_default=True,
+    help="Seconds that a git server has to answer.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(get_args(LogFormat)),
+    default=_DEFAULTS.log_format,
+    envvar=_env("LOG_FORMAT"),
+    show_default=True,
+    help="auto: text on a terminal, JSON elsewhere.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default=_DEFAULTS.log_level,
+    envvar=_env("LOG_LEVEL"),
+    show_default=True,
+)
+@click.option(
+    "--metrics-address",
+    default=_DEFAULTS.metrics_address,
+    envvar=_env("METRICS_ADDRESS"),
+    show_default=True,
+    help="host:port of /metrics, /healthz and /readyz.",
+)
+@click.option(
+    "--leader-election/--no-leader-election",
+    default=_DEFAULTS.leader_election,
+    envvar=_env("LEADER_ELECTION"),
+    show_default=True,
+    help="Lead only while holding a Lease; without, be sure to run only one.",
+)
+@click.option(
+    "--lease-namespace",
+    default=_DEFAULTS.lease_namespace,
+    envvar=_env("LEASE_NAMESPACE"),
+    show_default=True,
+    help="Where the Lease is.",
+)
+def run(**options: object) -> None:
+    """Run the operator, in a cluster or out of it, until it is told to stop."""
+    settings = Settings(**options)  # type: ignore[arg-type]
+    configure(settings.log_format, settings.log_level)
+    try:
+        code = asyncio.run(run_operator(settings))
+    except Trouble as trouble:
+        raise click.ClickException(trouble.message) from None
+    # A lost lease must end the process now: no thread of it may push once more.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

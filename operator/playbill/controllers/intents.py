@@ -1,0 +1,156 @@
+"""From resources to what they ask of the ledger, and who of several claimants owns what. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from playbill.api.base import Pending
+from playbill.api.errors import Stalled, Trouble
+from playbill.api.model_version import ModelVersion
+from playbill.api.registered_model import RegisteredModel
+from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.store import Resource
+from playbill.ledger.intents import (
+    AnyIntent,
+    Asker,
+    ModelIntent,
+    Reservation,
+    StageIntent,
+    VersionIntent,
+)
+from playbill.ledger.tagobject import TagObject
+
+
+def intent_of(
+    resource: Resource,
+    *,
+    artifact: str,
+    commit: str | Trouble | None = None,
+    users: Iterable[str] = (),
+) -> AnyIntent:
+    """What a resource asks of the ledger.
+
+    `commit` is what its revision resolved to; `users` are the live assignments that name it.
+    Raises Stalled when what stands in its status cannot be read.
+    """
+    match resource:
+        case RegisteredModel():
+            return _model_intent(resource)
+        case ModelVersion():
+            return _version_intent(resource, artifact=artifact, commit=commit, users=tuple(users))
+        case StageAssignment():
+            return _stage_intent(resource, artifact=artifact)
+
+
+def _model_intent(model: RegisteredModel) -> ModelIntent:
+    return ModelIntent(
+        asker=asker_of(model),
+        artifact=model.artifact,
+        pending=reservation_of(model.status.pending),
+        deprecated=model.spec.deprecated,
+    )
+
+
+def _version_intent(
+    version: ModelVersion, *, artifact: str, commit: str | Trouble | None, users: tuple[str, ...]
+) -> VersionIntent:
+    spec, status = version.spec, version.status
+    pinned = status.commit if status.tag else None
+    return VersionIntent(
+        asker=asker_of(version),
+        artifact=artifact,
+        message=spec.message,
+        pending=reservation_of(status.pending),
+        recorded=status.tag,
+        version=spec.version,
+        status_version=status.version,
+        bump=spec.bump,
+        revision=spec.revision,
+        commit=pinned or commit,
+        deregistered=spec.deregistered,
+        users=users,
+    )
+
+
+def _stage_intent(assignment: StageAssignment, *, artifact: str) -> StageIntent:
+    spec, status = assignment.spec, assignment.status
+    recorded = next((c for c in status.conditions if c.type == "Recorded"), None)
+    was_recorded = recorded is not None and recorded.status == "True"
+    this_generation = (
+        was_recorded
+        and recorded is not None
+        and recorded.observed_generation == assignment.metadata.generation
+    )
+    return StageIntent(
+        asker=asker_of(assignment),
+        artifact=artifact,
+        message=spec.message,
+        pending=reservation_of(status.pending),
+        recorded=status.current.tag if status.current and this_generation else None,
+        stage=spec.stage,
+        version=spec.version,
+        leaving=assignment.metadata.deletion_timestamp is not None,
+        was_recorded=was_recorded,
+    )
+
+
+def asker_of(resource: Resource) -> Asker:
+    """Who asks, for the trailers."""
+    meta = resource.metadata
+    return Asker(
+        kind=resource.INFO.kind,
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        generation=meta.generation,
+        created=meta.creation_timestamp,
+        spec_hash=spec_hash(resource),
+    )
+
+
+def spec_hash(resource: Resource) -> str:
+    """Sixteen hex digits that change when the spec does."""
+    spec = resource.spec.model_dump(by_alias=True, exclude_unset=True)
+    text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def reservation_of(pending: Pending | None) -> Reservation | None:
+    """The reserved tags of a status, None when there are none."""
+    if pending is None or not pending.tags:
+        return None
+    return Reservation(
+        generation=pending.generation,
+        tags=tuple(
+            TagObject.parse(tag.object.encode(errors="surrogateescape")) for tag in pending.tags
+        ),
+    )
+
+
+def owner_of(claimants: Iterable[Resource]) -> Resource | None:
+    """The oldest of those that claim one version or stage; ties go by uid."""
+    return min(
+        claimants,
+        key=lambda r: (r.metadata.creation_timestamp, r.metadata.uid),
+        default=None,
+    )
+
+
+def refuse_claimed(resource: ModelVersion | StageAssignment, claimants: Iterable[Resource]) -> None:
+    """Stalled (ClaimedElsewhere) when an older object claims the same version or stage."""
+    owner = owner_of(claimants)
+    if owner is None or owner.metadata.uid == resource.metadata.uid:
+        return
+    what = (
+        f"stage {resource.spec.stage}"
+        if isinstance(resource, StageAssignment)
+        else f"version {resource.spec.version or resource.status.version}"
+    )
+    raise Stalled(
+        "ClaimedElsewhere",
+        f"{what} of this model belongs to the older {owner.INFO.kind} "
+        f"{owner.metadata.namespace}/{owner.metadata.name}: delete one of the two, or let this one "
+        "name something else",
+    )

@@ -1,0 +1,56 @@
+"""Reconciling a RegisteredModel: judge, then say what the ledger holds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from playbill.api.registered_model import RegisteredModel
+from playbill.controllers.conditions import Summary
+from playbill.controllers.judging import Judgement
+from playbill.controllers.model_status import ModelFacts, model_status, ready_summary
+from playbill.controllers.repositories import branch_of, head_of
+from playbill.controllers.shell import Shell
+from playbill.controllers.store import key_of
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModels:
+    """The reconciler of RegisteredModels."""
+
+    shell: Shell
+
+    async def reconcile(self, model: RegisteredModel) -> float | None:
+        """One pass over one model; seconds until the next, if one is needed."""
+        judgement = self.shell.judge(model)
+        if judgement is None:
+            return None
+        summary = _summary(model, judgement)
+        if summary is None:
+            return None
+        status = model_status(model, self._facts(model, judgement), summary, now=time.time())
+        settled = judgement.settled is not None
+        return None if await self.shell.reporter.report(model, status, settled=settled) else 0.0
+
+    def _facts(self, model: RegisteredModel, judgement: Judgement) -> ModelFacts:
+        state = judgement.state
+        if state is None or state.view is None:
+            return ModelFacts()
+        head = head_of(state, model)
+        known = state.facts_for(head, model.artifact, key_of(model)) if head else None
+        return ModelFacts(
+            artifact=state.view.artifact(model.artifact),
+            ledger=state.view.ledger,
+            branch=branch_of(state, model),
+            head=head,
+            project=known,
+        )
+
+
+def _summary(model: RegisteredModel, judgement: Judgement) -> Summary | None:
+    trouble = judgement.trouble or (judgement.state.trouble if judgement.state else None)
+    if trouble is not None:
+        return Summary.of(trouble)
+    if judgement.settled is None or judgement.artifact is None:
+        return None
+    return ready_summary(model, judgement.artifact)

@@ -1,0 +1,313 @@
+"""Passes over repositories with real parts: when to look, what to read, whom to wake after."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+
+from playbill.api.errors import Retry, Trouble, Waiting
+from playbill.api.registered_model import RegisteredModel
+from playbill.controllers.catalogue import Catalogue
+from playbill.controllers.desk import KubeDesk
+from playbill.controllers.git_remote import GitRemote
+from playbill.controllers.keys import ObjectKey, RepositoryKey
+from playbill.controllers.repository_pass import Outcome, Terms, repository_pass
+from playbill.controllers.repository_state import FactsKey, RepositoryState
+from playbill.controllers.store import Store, key_of
+from playbill.git.cache import MirrorCache
+from playbill.git.credentials import ANONYMOUS, Credentials
+from playbill.git.mirror import Mirror
+from playbill.git.project import ArtifactFacts, ProjectProblem
+from playbill.kube.client import Kube
+from playbill.kube.resources import SECRETS
+from playbill.ledger.grammar import parse_tag
+from playbill.ledger.tagobject import TagObject
+from playbill.metrics import Metrics
+
+SLOW_SECONDS = 3.0
+"""After so long a pass is worth a word in the status of those that wait for it."""
+
+SHORTEST_INTERVAL = 5.0
+
+logger = logging.getLogger("playbill.ledger")
+
+
+class Repositories:
+    """Runs the passes of all repositories; `wake` queues the pass of an object."""
+
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        store: Store,
+        catalogue: Catalogue,
+        cache: MirrorCache,
+        metrics: Metrics,
+        executor: ThreadPoolExecutor,
+        wake: Callable[[ObjectKey], None],
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._catalogue = catalogue
+        self._cache = cache
+        self._metrics = metrics
+        self._executor = executor
+        self._wake = wake
+
+    async def reconcile(self, key: RepositoryKey) -> float | None:
+        """One pass; gives the seconds until the next look, None when nobody wants one."""
+        models = [m for m in self._catalogue.models_in(key) if not m.spec.suspend]
+        state = self._catalogue.state(key)
+        if state is None or not models:
+            self._forget(key)
+            return None
+        slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._slow, state)
+        try:
+            await self._pass(state, models)
+        except Trouble as trouble:
+            self._fail(state, models, trouble)
+            if isinstance(trouble, Retry):
+                raise
+        finally:
+            slow.cancel()
+            state.slow = False
+        return interval(models)
+
+    async def _pass(self, state: RepositoryState, models: Sequence[RegisteredModel]) -> None:
+        state.rejected = {}
+        candidates = sorted(state.candidates)
+        wanted = dict(state.wanted)
+        async with self._remote(state, models) as remote:
+            desk = KubeDesk(
+                kube=self._kube,
+                store=self._store,
+                namespace=state.key.namespace,
+                candidates=candidates,
+                intend=self._catalogue.intend,
+            )
+            outcome = await repository_pass(desk, remote, self._terms(state, models))
+            remote.report()
+            head_changed = self._heads_wanted(state, models)
+            await self._read_facts(state, remote, outcome, [*wanted, *head_changed])
+        self._succeed(state, models, outcome, candidates, wanted, bool(head_changed))
+
+    def _terms(self, state: RepositoryState, models: Sequence[RegisteredModel]) -> Terms:
+        limits = [m.spec.repository.max_tags_per_push for m in models]
+        return Terms(
+            author=state.author,
+            clock=lambda: int(time.time()),
+            limit=min((limit for limit in limits if limit), default=0),
+            counters=state.counters | self._used_counters(state, models),
+        )
+
+    def _used_counters(
+        self, state: RepositoryState, models: Sequence[RegisteredModel]
+    ) -> dict[str, int]:
+        """The highest counters that statuses tell of: a tag may be gone, its number is used."""
+        used = dict(state.counters)
+        for model in models:
+            for stage in self._store.assignments(model.metadata.namespace, model.metadata.name):
+                name = parse_tag(stage.status.current.tag) if stage.status.current else None
+                if name is not None and name.artifact == model.artifact:
+                    used[name.artifact] = max(used.get(name.artifact, 0), name.counter or 0)
+        return used
+
+    @asynccontextmanager
+    async def _remote(
+        self, state: RepositoryState, models: Sequence[RegisteredModel]
+    ) -> AsyncIterator[GitRemote]:
+        """The mirror with the credentials of now, given back afterwards."""
+        credentials = await self._credentials(state.key)
+        loop = asyncio.get_running_loop()
+        borrowed = self._cache.borrow(
+            namespace=state.key.namespace, url=state.url, credentials=credentials
+        )
+        mirror: Mirror = await loop.run_in_executor(self._executor, borrowed.__enter__)
+        try:
+            yield GitRemote(
+                state=state,
+                mirror=mirror,
+                executor=self._executor,
+                branches={m.artifact: m.spec.repository.branch for m in models},
+            )
+        finally:
+            await loop.run_in_executor(self._executor, borrowed.__exit__, None, None, None)
+
+    async def _credentials(self, key: RepositoryKey) -> Credentials:
+        """Read by name at each pass, so that a renewed Secret is picked up, and never watched."""
+        if not key.secret:
+            return ANONYMOUS
+        secret = await self._kube.get(SECRETS, key.namespace, key.secret)
+        if secret is None:
+            raise SecretMissing(
+                "SecretNotFound",
+                f"there is no Secret {key.secret} in namespace {key.namespace}: create it with "
+                "username and password, bearerToken, or identity and known_hosts",
+            )
+        data = secret.get("data") or {}
+        return Credentials.from_secret({k: base64.b64decode(v) for k, v in data.items()})
+
+    def _heads_wanted(
+        self, state: RepositoryState, models: Sequence[RegisteredModel]
+    ) -> list[FactsKey]:
+        """The tips of branches whose dvc.yaml nobody has read yet."""
+        tips = [(head_of(state, m), m.artifact) for m in models]
+        return [
+            (tip, artifact) for tip, artifact in tips if tip and (tip, artifact) not in state.facts
+        ]
+
+    async def _read_facts(
+        self,
+        state: RepositoryState,
+        remote: GitRemote,
+        outcome: Outcome,
+        wanted: Iterable[FactsKey],
+    ) -> None:
+        """Read what statuses and workloads need; a version does not wait for what is unreadable."""
+        written = [fact for tag in outcome.written if (fact := _facts_of(tag)) is not None]
+        missing = [w for w in dict.fromkeys([*wanted, *written]) if w not in state.facts]
+        try:
+            state.learn(await remote.facts(missing))
+        except Trouble as trouble:
+            logger.warning("cannot read files of %s: %s", state.key, trouble.message)
+            problem = ProjectProblem(trouble.reason, trouble.message)
+            state.learn(dict.fromkeys(missing, ArtifactFacts(problem=problem)))
+
+    def _succeed(
+        self,
+        state: RepositoryState,
+        models: Sequence[RegisteredModel],
+        outcome: Outcome,
+        candidates: Sequence[ObjectKey],
+        wanted: dict[FactsKey, set[ObjectKey]],
+        head_changed: bool,
+    ) -> None:
+        first, had_trouble = state.view is None, state.trouble is not None
+        state.trouble = None
+        state.candidates.difference_update(candidates)
+        for fact in wanted:
+            state.wanted.pop(fact, None)
+        for uid, trouble in outcome.refused.items():
+            self._reject(state, uid, trouble)
+        changed = state.look(outcome.snapshot)
+        self._tell(state, outcome)
+        woken = {*candidates, *(key for keys in wanted.values() for key in keys)}
+        for model in models:
+            everyone = first or had_trouble or model.artifact in changed
+            if everyone or head_changed:
+                woken.add(key_of(model))
+            if everyone:
+                woken |= self._dependents(model)
+            elif head_changed:
+                woken |= self._unsettled(model)
+        for key in sorted(woken):
+            self._wake(key)
+
+    def _reject(self, state: RepositoryState, uid: str, trouble: Trouble) -> None:
+        resource = next((r for r in self._store.all() if r.metadata.uid == uid), None)
+        if resource is not None:
+            state.rejected[uid] = (resource.metadata.generation, trouble)
+
+    def _dependents(self, model: RegisteredModel) -> set[ObjectKey]:
+        meta = model.metadata
+        return {key_of(r) for r in self._store.of_model(meta.namespace, meta.name)}
+
+    def _unsettled(self, model: RegisteredModel) -> set[ObjectKey]:
+        meta = model.metadata
+        return {
+            key_of(r)
+            for r in self._store.of_model(meta.namespace, meta.name)
+            if not any(c.type == "Ready" and c.status == "True" for c in r.status.conditions)
+        }
+
+    def _tell(self, state: RepositoryState, outcome: Outcome) -> None:
+        """Metrics, and a line for each tag that was written."""
+        url = state.url.canonical
+        self._metrics.repository_last_success.labels(url).set(time.time())
+        self._metrics.push_conflicts.inc(outcome.conflicts)
+        for tag in outcome.written:
+            event = _event_name(tag)
+            self._metrics.tags_pushed.labels(event).inc()
+            logger.info(
+                "%s %s", event, tag.name,
+                extra={"event": event, "tag": tag.name, "commit": tag.target, "repository": url},
+            )  # fmt: skip
+
+    def _fail(
+        self, state: RepositoryState, models: Sequence[RegisteredModel], trouble: Trouble
+    ) -> None:
+        """Remember the trouble, and have those told who are concerned, once."""
+        known = state.trouble
+        if known is None or (known.reason, known.message) != (trouble.reason, trouble.message):
+            logger.warning(
+                "%s: %s", state.key, trouble.message,
+                extra={"reason": trouble.reason, "repository": state.url.canonical},
+            )  # fmt: skip
+            state.trouble = trouble
+        for model in models:
+            self._wake(key_of(model))
+            for key in self._unsettled(model):
+                self._wake(key)
+        for key in sorted(state.candidates):
+            self._wake(key)
+
+    def _slow(self, state: RepositoryState) -> None:
+        state.slow = True
+        for key in sorted(state.candidates):
+            self._wake(key)
+
+    def _forget(self, key: RepositoryKey) -> None:
+        state = self._catalogue.forget(key)
+        if state is not None:
+            with suppress(KeyError):
+                self._metrics.repository_last_success.remove(state.url.canonical)
+
+
+class SecretMissing(Waiting):
+    """The Secret that the repository names is not there."""
+
+
+def interval(models: Sequence[RegisteredModel]) -> float:
+    """How long until the next look: the shortest that any model asks for."""
+    return max(SHORTEST_INTERVAL, min(seconds(m.spec.repository.interval) for m in models))
+
+
+def seconds(duration: str) -> float:
+    """A duration such as 1h30m, in seconds."""
+    units = {"h": 3600, "m": 60, "s": 1}
+    return float(sum(int(n) * units[u] for n, u in re.findall(r"([0-9]+)([hms])", duration)))
+
+
+def head_of(state: RepositoryState, model: RegisteredModel) -> str | None:
+    """The tip of a model's branch, as far as it is known."""
+    branch = branch_of(state, model)
+    return state.heads.get(branch) if branch else None
+
+
+def branch_of(state: RepositoryState, model: RegisteredModel) -> str | None:
+    """The branch that a model's versions come from."""
+    return model.spec.repository.branch or state.default_branch
+
+
+def _facts_of(tag: TagObject) -> FactsKey | None:
+    name = parse_tag(tag.name)
+    return (tag.target, name.artifact) if name else None
+
+
+_EVENTS = {
+    "RegistrationTag": "registration",
+    "DeregistrationTag": "deregistration",
+    "AssignmentTag": "assignment",
+    "UnassignmentTag": "unassignment",
+    "DeprecationTag": "deprecation",
+}
+
+
+def _event_name(tag: TagObject) -> str:
+    return _EVENTS.get(type(parse_tag(tag.name)).__name__, "other")

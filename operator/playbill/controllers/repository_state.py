@@ -1,0 +1,103 @@
+"""What is remembered of a repository between passes. All of it can be lost and is rebuilt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from playbill.api.errors import Trouble
+from playbill.controllers.keys import ObjectKey, RepositoryKey
+from playbill.controllers.repository_pass import Snapshot
+from playbill.git.project import ArtifactFacts
+from playbill.git.url import RemoteUrl
+from playbill.ledger.grammar import parse_tag
+from playbill.ledger.view import Author, View
+
+Commit = str
+Artifact = str
+FactsKey = tuple[Commit, Artifact]
+
+MOST_FACTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a resource's revision came to, for one generation of its spec."""
+
+    generation: int
+    commit: str | Trouble
+
+
+@dataclass(slots=True)
+class RepositoryState:
+    """One repository: its newest snapshot, its trouble, and who waits for a pass.
+
+    `candidates` are the objects for which something is to be written or looked up;
+    `rejected` holds what the server refused, by uid and generation, until the next look.
+    """
+
+    key: RepositoryKey
+    url: RemoteUrl
+    author: Author
+    snapshot: Snapshot | None = None
+    view: View | None = None
+    digest: str = ""
+    heads: Mapping[str, str] = field(default_factory=dict)
+    default_branch: str | None = None
+    trouble: Trouble | None = None
+    slow: bool = False
+    candidates: set[ObjectKey] = field(default_factory=set)
+    rejected: dict[str, tuple[int, Trouble]] = field(default_factory=dict)
+    resolved: dict[str, Resolved] = field(default_factory=dict)
+    facts: dict[FactsKey, ArtifactFacts] = field(default_factory=dict)
+    wanted: dict[FactsKey, set[ObjectKey]] = field(default_factory=dict)
+    counters: dict[Artifact, int] = field(default_factory=dict)
+
+    def commit_for(self, uid: str, generation: int) -> str | Trouble | None:
+        """What the resource's revision came to; None while nobody has looked."""
+        found = self.resolved.get(uid)
+        return found.commit if found and found.generation == generation else None
+
+    def rejection(self, uid: str, generation: int) -> Trouble | None:
+        """What the server said against this generation's tags, since the last look."""
+        found = self.rejected.get(uid)
+        return found[1] if found and found[0] == generation else None
+
+    def facts_for(self, commit: str, artifact: str, asker: ObjectKey) -> ArtifactFacts | None:
+        """What the files at a commit say; None when the next pass has to read them first."""
+        found = self.facts.get((commit, artifact))
+        if found is None:
+            self.wanted.setdefault((commit, artifact), set()).add(asker)
+        return found
+
+    def learn(self, facts: Mapping[FactsKey, ArtifactFacts]) -> None:
+        """Keep what was read; the oldest go when there are too many."""
+        self.facts |= facts
+        for key in list(self.facts)[: max(0, len(self.facts) - MOST_FACTS)]:
+            del self.facts[key]
+
+    def forget(self, uid: str) -> None:
+        """The object is gone."""
+        self.resolved.pop(uid, None)
+        self.rejected.pop(uid, None)
+
+    def look(self, snapshot: Snapshot) -> set[Artifact]:
+        """Take a new snapshot in; gives the artifacts whose tags have changed."""
+        old = self.snapshot
+        self.snapshot = snapshot
+        self.view = View(snapshot.ledger, snapshot.oids, author=self.author, counters=self.counters)
+        if old is None:
+            changed = set(snapshot.ledger.artifacts)
+        elif old.oids is snapshot.oids:
+            return set()
+        else:
+            changed = _artifacts(name for name, _ in old.oids.items() ^ snapshot.oids.items())
+        for artifact in changed:
+            used = max(self.counters.get(artifact, 0), snapshot.ledger.max_counter(artifact))
+            self.counters[artifact] = used
+        return changed
+
+
+def _artifacts(tags: Iterable[str]) -> set[Artifact]:
+    parsed = (parse_tag(tag) for tag in tags)
+    return {name.artifact for name in parsed if name is not None}

@@ -1,0 +1,41 @@
+"""What every reconciler of an object works with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playbill.controllers.catalogue import Catalogue
+from playbill.controllers.judging import Judgement, judge
+from playbill.controllers.keys import RepositoryKey
+from playbill.controllers.reporting import Reporter
+from playbill.controllers.store import Resource, Store, key_of
+from playbill.kube.client import Kube
+from playbill.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """The parts; `look` queues the pass of a repository."""
+
+    kube: Kube
+    store: Store
+    catalogue: Catalogue
+    reporter: Reporter
+    metrics: Metrics
+    look: Callable[[RepositoryKey], None]
+
+    def judge(self, resource: Resource) -> Judgement | None:
+        """Judge the object, and have its repository looked at if that is needed."""
+        judgement = judge(resource, self.catalogue, int(time.time()))
+        if judgement is None or judgement.state is None:
+            return judgement
+        key = key_of(resource)
+        if judgement.needs_pass:
+            judgement.state.candidates.add(key)
+            if judgement.at_once:
+                self.look(judgement.state.key)
+        else:
+            judgement.state.candidates.discard(key)
+        return judgement
