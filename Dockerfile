@@ -1,24 +1,29 @@
-# The operator's image. Docker users build it as it is; `make image` passes a base that
-# it made from Debian packages, and pip's settings and certificates as secrets, which
-# reach no layer. Nothing here needs either.
+# The operator's image. Docker users build it as it is; `make image` passes a base made of
+# Debian packages, and lends pip's settings and authorities as secrets, which reach no
+# layer. Nothing here needs either.
 ARG BASE=python:3.13-slim
 
-FROM ${BASE} AS build
-# pip stays in an environment of its own: the one that is shipped has none.
+FROM ${BASE} AS dependencies
+# pip keeps an environment of its own: the one that is shipped has none.
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 COPY requirements.lock /src/
 RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.crt \
-    PIP_CONFIG_FILE=/run/secrets/pip.conf /opt/pip/bin/pip --python /opt/venv/bin/python \
-    install --no-cache-dir --require-hashes --requirement /src/requirements.lock
+    PIP_CONFIG_FILE=/run/secrets/pip.conf \
+    sh -ec '/opt/pip/bin/pip install --no-cache-dir "hatchling>=1.27" && \
+        /opt/pip/bin/pip --python=/opt/venv/bin/python install --no-cache-dir \
+            --require-hashes --requirement=/src/requirements.lock'
+
+FROM dependencies AS package
 COPY pyproject.toml README.md LICENSE /src/
 COPY operator /src/operator
-RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.crt \
-    PIP_CONFIG_FILE=/run/secrets/pip.conf /opt/pip/bin/pip --python /opt/venv/bin/python \
-    install --no-cache-dir --no-deps /src
+# Into a folder of its own, so that a changed source is a small layer of its own.
+RUN /opt/pip/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir=/dist /src && \
+    /opt/pip/bin/pip --python=/opt/venv/bin/python install --no-index --no-deps \
+        --prefix=/opt/package /dist/*.whl
 
 FROM ${BASE}
 # A slim Python image lacks git and ssh; the base of `make image` has them.
-RUN if ! command -v git ssh >/dev/null; then \
+RUN if ! command -v git >/dev/null || ! command -v ssh >/dev/null; then \
         apt-get update && \
         apt-get install --yes --no-install-recommends git openssh-client ca-certificates && \
         rm -rf /var/lib/apt/lists/*; \
@@ -27,11 +32,12 @@ RUN if ! command -v git ssh >/dev/null; then \
 RUN echo 'playbill:x:65532:' >> /etc/group && \
     echo 'playbill:x:65532:65532::/tmp:/usr/sbin/nologin' >> /etc/passwd && \
     install --directory --owner=65532 --group=65532 /var/cache/playbill
-COPY --from=build /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+COPY --from=dependencies /opt/venv /opt/venv
+COPY --from=package /opt/package /opt/venv
 ARG VERSION=""
 ARG REVISION=""
 LABEL org.opencontainers.image.title="playbill" \
