@@ -1,5 +1,6 @@
 """The mirror holds what the remote has, whatever has happened to it in between."""
 
+import fcntl
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from tests.git.counting import MakeMirror, Processes
 from tests.servers import Remote
 
-from playbill.api.errors import Stalled
+from playbill.api.errors import Retry, Stalled
+from playbill.git.command import Git
 from playbill.git.mirror import Mirror
 
 
@@ -87,6 +89,31 @@ def test_the_default_branch_is_asked_once(
     assert mirror.default_branch() == "main"
     assert mirror.default_branch() == "main"
     assert processes["default-branch"] == 1
+
+
+def test_a_default_branch_that_was_renamed_is_asked_again(remote: Remote, mirror: Mirror) -> None:
+    remote.commit()
+    mirror.fetch()
+    assert mirror.resolve(None)
+    assert mirror.default_branch() == "main"
+    remote.git("branch", "-m", "main", "trunk")
+    mirror.fetch()
+    assert mirror.fetched.heads
+    assert mirror.default_branch() == "trunk"
+
+
+def test_two_processes_do_not_use_one_mirror_at_once(
+    remote: Remote, mirror_of: MakeMirror, hasty_git: Git
+) -> None:
+    commit = remote.commit()
+    mirror = mirror_of(remote.url, runner=hasty_git)
+    mirror.fetch()
+    with Path(f"{mirror.directory}.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(Retry) as busy:
+            mirror.tags()
+    assert busy.value.reason == "MirrorBusy"
+    assert mirror.resolve("main") == commit
 
 
 def test_blobs_stay_where_they_are(remote: Remote, mirror: Mirror) -> None:

@@ -163,6 +163,30 @@ def test_a_push_that_was_given_up_may_land_later(
         assert hasty.push([ours]).results == {"m@v1.0.0": AlreadyThere()}
 
 
+def test_a_server_that_knows_no_atomic_push_takes_tags_one_by_one(
+    remote: Remote, mirror: Mirror, commit: str
+) -> None:
+    remote.git("config", "receive.advertiseAtomic", "false")
+    with pytest.raises(Stalled) as refused:
+        mirror.push([tag("m@v1", commit), tag("m@v2", commit)])
+    assert refused.value.reason == "AtomicNotSupported"
+    assert mirror.push([tag("m@v1", commit)]).landed == {"m@v1"}
+
+
+def test_a_tag_brings_the_commit_that_was_written_for_it(
+    remote: Remote, mirror: Mirror, commit: str
+) -> None:
+    """A child with its parent's tree, which the remote has and this mirror may not."""
+    parent = mirror.read_commits([commit, "0" * 40])
+    assert list(parent) == [commit]
+    tree, _, rest = parent[commit].partition(b"\n")
+    who = rest[rest.index(b"author") :] if b"author" in rest else b""
+    child = mirror.write_commit(tree + f"\nparent {commit}\n".encode() + who)
+    assert mirror.push([tag("m@v1", child)]).landed == {"m@v1"}
+    assert remote.git("rev-parse", "m@v1~1") == commit
+    assert remote.git("show", "m@v1:model") == "x"
+
+
 def test_what_a_crashed_push_left_is_removed_when_the_mirror_is_opened(
     remote: Remote, mirror: Mirror, commit: str, mirror_of: MakeMirror
 ) -> None:

@@ -12,10 +12,11 @@ from tests.servers import AnsweringServer, GitHttpServer, HangingServer, Remote,
 from tests.servers.git_ssh import new_key
 
 from playbill.api.errors import Retry, Stalled, Trouble
-from playbill.git.command import Git
+from playbill.git.command import Git, GitSettings
 from playbill.git.credentials import ANONYMOUS, Credentials
 from playbill.git.mirror import Mirror
 from playbill.git.porcelain import Pushed
+from playbill.git.url import UrlPolicy, parse_url
 from playbill.ledger.tagobject import TagObject
 
 PASSWORD = "pass w0rd/%:#"
@@ -239,6 +240,29 @@ def test_a_name_without_address_is_tried_again(mirror_of: MakeMirror) -> None:
     answer = trouble(mirror_of("https://no-such-host.invalid/models.git"))
     assert isinstance(answer, Retry)
     assert answer.reason == "RemoteUnavailable"
+
+
+def test_http_connects_to_the_address_that_was_checked_and_no_other(
+    remote: Remote, http: Served, git: Git
+) -> None:
+    commit = remote.commit()
+    text = http.url.replace("127.0.0.1", "git.example.invalid")
+    url = parse_url(text, policy=UrlPolicy())
+    credentials = Credentials.from_secret(http.secret)
+    with credentials.access(url, addresses=["127.0.0.1"]) as access:
+        output = git.run(["ls-remote", url.text, "main"], operation="test", access=access)
+    assert output.stdout.decode().startswith(commit)
+
+
+def test_a_loopback_server_is_refused_unless_that_was_allowed(
+    http: Served, tmp_path: Path, processes: Processes
+) -> None:
+    settings = GitSettings(home=tmp_path / "home", policy=UrlPolicy())
+    strict = Git(settings, observe=processes.observe)
+    url = parse_url(http.url, policy=UrlPolicy())
+    mirror = Mirror(tmp_path / "m", url, Credentials.from_secret(http.secret), strict)
+    assert trouble(mirror).reason == "AddressNotAllowed"
+    assert processes["list"] == 0
 
 
 def test_no_secret_is_in_an_argument_an_environment_or_an_error(

@@ -41,6 +41,8 @@ FIXED_CONFIG = (
     "gc.auto=0",
     "maintenance.auto=false",
     "http.followRedirects=false",
+    "http.lowSpeedLimit=1",
+    "http.lowSpeedTime=60",
     "protocol.version=2",
     "submodule.recurse=false",
     "push.recurseSubmodules=no",
@@ -50,11 +52,16 @@ FIXED_CONFIG = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitSettings:
-    """`home` is a private directory that git takes for its user's; sizes are in bytes."""
+    """`home` is a private directory that git takes for its user's; sizes are in bytes.
+
+    A first fetch of a large repository takes its time, so it has `fetch_seconds`; a server
+    that falls silent is noticed within a minute or so all the same.
+    """
 
     home: Path
     policy: UrlPolicy = field(default_factory=UrlPolicy)
     seconds: float = 60.0
+    fetch_seconds: float = 900.0
     output_limit: int = 256 << 20
     pack_limit: int = 4 << 30
 

@@ -131,6 +131,12 @@ _TABLE = (
     ),
     _row(
         Stalled,
+        "AtomicNotSupported",
+        "The server cannot take several tags as one. Set maxTagsPerPush to 1.",
+        r"does not support --atomic",
+    ),
+    _row(
+        Stalled,
         "RefConflict",
         "Two refs cannot be there at once, as the name of one is the directory of the other.",
         r"at the same time",

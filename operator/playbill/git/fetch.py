@@ -40,6 +40,6 @@ def fetch_refs(store: Store, *, filtered: bool = True) -> None:
     store.remote(
         *blobless, "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
         "--no-auto-maintenance", "--no-recurse-submodules", *again, "origin", *REFSPECS,
-        operation="fetch",
+        operation="fetch", seconds=store.git.settings.fetch_seconds,
     )  # fmt: skip
     store.mark_populated(filtered=filtered)

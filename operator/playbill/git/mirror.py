@@ -15,7 +15,15 @@ from playbill.git.credentials import Credentials
 from playbill.git.errors import MirrorCorrupt
 from playbill.git.fetch import fetch_refs, find_default_branch, list_local, list_remote
 from playbill.git.listing import Listing
-from playbill.git.objects import Entry, Place, find_entries, list_paths, read_many
+from playbill.git.objects import (
+    Entry,
+    Place,
+    find_entries,
+    list_paths,
+    read_commits,
+    read_many,
+    write_commit,
+)
 from playbill.git.push import PushReport, clear_staging, delete_tag, push_tags
 from playbill.git.revisions import Revisions, names_tip
 from playbill.git.store import Store
@@ -58,8 +66,12 @@ class Mirror:
         return self._guarded(lambda: list_remote(self._store), populated=False)
 
     def default_branch(self) -> str | None:
-        """The branch that the remote's HEAD names, asked once; None while there is none."""
-        if self._default_branch is None:
+        """The branch that the remote's HEAD names; None while there is none.
+
+        Asked once, and again when that branch is gone.
+        """
+        known = self._fetched.heads if self._fetched is not None else {}
+        if self._default_branch is None or (known and self._default_branch not in known):
             self._default_branch = self._guarded(
                 lambda: find_default_branch(self._store), populated=False
             )
@@ -124,6 +136,15 @@ class Mirror:
     def paths(self, commit: str) -> list[str]:
         """Every file's path at a commit. One git process."""
         return self._guarded(lambda: list_paths(self._store, commit))
+
+    def read_commits(self, commits: Iterable[str]) -> dict[str, bytes]:
+        """Commit objects as git stores them; those that are not here are left out."""
+        wanted = list(commits)
+        return self._guarded(lambda: read_commits(self._store, wanted))
+
+    def write_commit(self, data: bytes) -> str:
+        """Write a commit object here, for tags to be pushed on; gives its id. One git process."""
+        return self._guarded(lambda: write_commit(self._store, data))
 
     def push(self, tags: Sequence[TagObject]) -> PushReport:
         """Push tags that must not exist there, all or none. Four git processes.

@@ -68,6 +68,24 @@ def list_paths(store: Store, commit: str) -> list[str]:
     return [name for name in output.stdout.decode(errors="surrogateescape").split("\0") if name]
 
 
+def read_commits(store: Store, commits: Sequence[str]) -> dict[str, bytes]:
+    """Commit objects without git's header; those that were not fetched are left out."""
+    for commit in commits:
+        _check(commit, "any")
+    found = zip(
+        commits, _batch(store, commits, operation="read-commits", kind=b"commit"), strict=True
+    )
+    return {commit: data for commit, data in found if data is not None}
+
+
+def write_commit(store: Store, data: bytes) -> str:
+    """Write a commit object and give its id; git checks its format."""
+    output = store.local(
+        "hash-object", "-t", "commit", "-w", "--stdin", operation="write-commit", stdin=data
+    )
+    return output.stdout.decode().strip()
+
+
 def read_many(store: Store, places: Iterable[Place]) -> dict[Place, bytes | Trouble]:
     """Each file's bytes, or why it cannot be read: symlinks, submodules, more than 1 MiB.
 

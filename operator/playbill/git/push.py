@@ -81,9 +81,11 @@ def _refused(names: Iterable[str], stalled: Stalled) -> PushReport:
 
 
 def _push(store: Store, staging: str, names: Sequence[str]) -> Mapping[str, Result]:
+    # one tag is whole by itself, and some servers can do no better
+    atomic = ("--atomic",) if len(names) > 1 else ()
     try:
         output = store.remote(
-            "push", "--porcelain", "--atomic", "--no-verify", "--no-signed", "origin",
+            "push", "--porcelain", *atomic, "--no-verify", "--no-signed", "origin",
             f"{staging}*:{TAGS}*",
             operation="push", accept=(0, 1),
         )  # fmt: skip

@@ -71,6 +71,7 @@ class Store:
         operation: str,
         stdin: bytes = b"",
         accept: Container[int] = (0,),
+        seconds: float | None = None,
     ) -> Output:
         """Run git with the credentials, after a look at where the remote's name leads now."""
         addresses = check_address(self.url, self.git.settings.policy)
@@ -85,6 +86,7 @@ class Store:
                 stdin=stdin,
                 access=access,
                 accept=accept,
+                seconds=seconds,
             )
 
     @contextlib.contextmanager
