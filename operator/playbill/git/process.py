@@ -1,10 +1,10 @@
 """One child process: bounded in time and in output, and gone with all its children.
 
-GitPython's `execute` was measured against this need and left out: it hands the whole
-environment of the operator to git and cannot be told not to, takes no bytes for standard
-input, has no cap on output, and its `kill_after_timeout` looks for children with `pgrep`
-or `ps` once, so that one started after the look survives. Here the child leads a session
-of its own, and the whole process group is signalled.
+GitPython's `execute` (3.2.1) was tried for this and left out. It gives git the operator's whole
+environment, whatever `env` says; takes no bytes for standard input; has no cap on output; and
+its `kill_after_timeout` finds children with `pgrep` or `ps`, without which, as in a small image,
+they live on and it waits for them. Here the child leads a session of its own, and the whole
+process group is signalled.
 """
 
 import contextlib
