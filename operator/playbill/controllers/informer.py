@@ -10,40 +10,43 @@ its worker limit stays unset: with indices, one below the number of objects dead
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
 
 import kopf
 
-from playbill.api.base import GROUP, VERSION
 from playbill.controllers.desk import RESOURCES
 from playbill.controllers.keys import Kind
 from playbill.kube.client import Kube
 from playbill.kube.login import connection_info
-from playbill.kube.resources import DEPLOYMENTS, SERVICES
+from playbill.kube.resources import DEPLOYMENTS, SERVICES, Resource
 from playbill.rollout.render import ASSIGNMENT_LABEL
 
-ObjectHandler = Callable[[Kind, Mapping[str, Any], bool], None]
-"""Told of the kind, the object, and whether it is gone."""
 
-WorkloadHandler = Callable[[dict[str, Any], bool], None]
+class Listener(Protocol):
+    """Who is told. What is `noted` may be followed by more of the first listing: nothing may
+    be concluded from it yet."""
+
+    def note(self, kind: Kind, raw: Mapping[str, Any]) -> None:
+        """An object is there."""
+
+    def changed(self, kind: Kind, raw: Mapping[str, Any], *, gone: bool) -> None:
+        """An object is new, changed or gone, and everything has been noted before."""
+
+    def note_workload(self, raw: dict[str, Any]) -> None:
+        """A Deployment or Service of ours is there."""
+
+    def workload_changed(self, raw: dict[str, Any], *, gone: bool) -> None:
+        """A Deployment or Service of ours is new, changed or gone."""
 
 
 class Informer:
     """Watches our three kinds, and the Deployments and Services that bear our label."""
 
-    def __init__(
-        self,
-        *,
-        kube: Kube,
-        namespaces: tuple[str, ...],
-        on_object: ObjectHandler,
-        on_workload: WorkloadHandler,
-    ) -> None:
+    def __init__(self, *, kube: Kube, namespaces: tuple[str, ...], listener: Listener) -> None:
         self._kube = kube
         self._namespaces = namespaces
-        self._on_object = on_object
-        self._on_workload = on_workload
+        self._listener = listener
         self._registry = kopf.OperatorRegistry()
         self._register()
 
@@ -67,35 +70,37 @@ class Informer:
         for kind in RESOURCES:
             self._watch_objects(kind)
         for resource in (DEPLOYMENTS, SERVICES):
-            self._watch_workloads(resource.group, resource.version, resource.plural)
+            self._watch_workloads(resource)
 
     def _watch_objects(self, kind: Kind) -> None:
-        plural = RESOURCES[kind].plural
+        resource = RESOURCES[kind]
 
-        def seen(body: kopf.Body, **_: Any) -> dict[str, str]:
-            self._on_object(kind, _raw(body), False)
+        async def seen(body: kopf.Body, **_: Any) -> dict[str, str]:
+            self._listener.note(kind, dict(body))
             return {}
 
-        def changed(event: kopf.RawEvent, **_: Any) -> None:
-            self._on_object(kind, event["object"], event["type"] == "DELETED")
+        async def changed(event: kopf.RawEvent, **_: Any) -> None:
+            gone = event["type"] == "DELETED"
+            self._listener.changed(kind, event["object"], gone=gone)
 
-        kopf.index(GROUP, VERSION, plural, id=f"{plural}-seen", registry=self._registry)(seen)
-        kopf.on.event(GROUP, VERSION, plural, id=plural, registry=self._registry)(changed)
+        self._watch(resource, seen, changed)
 
-    def _watch_workloads(self, group: str, version: str, plural: str) -> None:
-        def changed(event: kopf.RawEvent, **_: Any) -> None:
-            self._on_workload(cast(dict[str, Any], event["object"]), event["type"] == "DELETED")
-
-        def seen(body: kopf.Body, **_: Any) -> dict[str, str]:
-            self._on_workload(_raw(body), False)
+    def _watch_workloads(self, resource: Resource) -> None:
+        async def seen(body: kopf.Body, **_: Any) -> dict[str, str]:
+            self._listener.note_workload(dict(body))
             return {}
 
-        kopf.index(group, version, plural, id=f"{plural}-seen", registry=self._registry)(seen)
-        kopf.on.event(group, version, plural, id=plural, registry=self._registry)(changed)
+        async def changed(event: kopf.RawEvent, **_: Any) -> None:
+            raw = cast(dict[str, Any], event["object"])
+            self._listener.workload_changed(raw, gone=event["type"] == "DELETED")
 
+        self._watch(resource, seen, changed)
 
-def _raw(body: kopf.Body) -> dict[str, Any]:
-    return dict(body)
+    def _watch(self, resource: Resource, seen: Any, changed: Any) -> None:
+        place = (resource.group, resource.version, resource.plural)
+        name = resource.plural
+        kopf.index(*place, id=f"{name}-seen", registry=self._registry)(seen)
+        kopf.on.event(*place, id=name, registry=self._registry)(changed)
 
 
 def _settings() -> kopf.OperatorSettings:

@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
@@ -38,6 +40,9 @@ from playbill.ledger.view import Author
 from playbill.metrics import Metrics
 from playbill.settings import Settings
 
+Identity = tuple[str, int, str | None]
+"""Uid, generation and deletion timestamp."""
+
 RESYNC_SECONDS = 600.0
 """Every object is looked at again this often: events are never relied upon alone."""
 
@@ -61,6 +66,7 @@ class Operator:
         self.objects: KeyedQueue[ObjectKey] = KeyedQueue(waited=self._waited("object"))
         self.repositories: KeyedQueue[RepositoryKey] = KeyedQueue(waited=self._waited("repository"))
         self.started = asyncio.Event()
+        self._told: dict[ObjectKey, Identity] = {}
         self._recorder = Recorder(kube, instance=settings.identity)
         self._executor = ThreadPoolExecutor(settings.repository_workers, "git")
         self._passes = self._build_passes(policy)
@@ -73,12 +79,7 @@ class Operator:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
         settings = self._settings
-        informer = Informer(
-            kube=self._kube,
-            namespaces=settings.namespaces,
-            on_object=self._object_changed,
-            on_workload=self._workload_changed,
-        )
+        informer = Informer(kube=self._kube, namespaces=settings.namespaces, listener=self)
         async with AsyncExitStack() as stack:
             stack.callback(self._executor.shutdown, wait=False, cancel_futures=True)
             await stack.enter_async_context(self._recorder)
@@ -150,23 +151,44 @@ class Operator:
         resource = self.store.get(key)
         return await self._reconcilers(resource) if resource is not None else None
 
-    def _object_changed(self, kind: Kind, raw: Mapping[str, Any], gone: bool) -> None:
+    def note(self, kind: Kind, raw: Mapping[str, Any]) -> None:
+        """Know of an object, and conclude nothing yet."""
+        try:
+            _, resource = self.store.put(kind, raw)
+        except ValidationError as error:
+            logger.error("cannot read %s %s: %s", kind, raw["metadata"].get("name"), error)
+            return
+        if isinstance(resource, RegisteredModel):
+            self.catalogue.enter(resource)
+
+    def changed(self, kind: Kind, raw: Mapping[str, Any], *, gone: bool) -> None:
+        """Have the object reconciled, and those whom its change concerns."""
         meta = raw["metadata"]
         key = ObjectKey(kind, meta["namespace"], meta["name"])
+        before = self._told.get(key)
         if gone:
             dropped = self.store.drop(key, meta["uid"])
             if dropped is not None:
+                self._told.pop(key, None)
                 self._forget(key, dropped)
             return
-        old, new = self.store.put(kind, raw)
+        self.note(kind, raw)
+        resource = self.store.get(key)
+        if resource is None:
+            return
         self.objects.add(key)
-        if old is None or _is_other(old, new):
-            self._spread(new)
+        self._told[key] = _identity(resource)
+        if before != self._told[key]:
+            self._spread(resource)
+
+    def note_workload(self, raw: dict[str, Any]) -> None:
+        """Know of a Deployment or Service."""
+        self.store.put_workload(raw)
 
     def _forget(self, key: ObjectKey, gone: Resource) -> None:
         self.objects.forget(key)
         if isinstance(gone, RegisteredModel):
-            self._leave_repository(gone)
+            self._look_at_repository(gone)
             self.catalogue.remove(key)
         else:
             model = self.catalogue.model_of(gone)
@@ -176,7 +198,7 @@ class Operator:
             self._metrics.unset_stage(namespace=key.namespace, assignment=key.name)
         self._spread(gone)
 
-    def _leave_repository(self, model: RegisteredModel) -> None:
+    def _look_at_repository(self, model: RegisteredModel) -> None:
         try:
             self.repositories.add(self.catalogue.state_of(model).key)
         except Stalled:
@@ -194,9 +216,7 @@ class Operator:
         """Wake whom a new, changed or vanished object concerns: any order of applying works."""
         meta = resource.metadata
         if isinstance(resource, RegisteredModel):
-            if self.store.get(key_of(resource)) is not None:
-                self.catalogue.enter(resource)
-                self._leave_repository(resource)
+            self._look_at_repository(resource)
             concerned: list[Resource] = list(self.store.of_model(meta.namespace, meta.name))
         else:
             concerned = [*self.catalogue.twins(resource)]
@@ -208,7 +228,8 @@ class Operator:
         for other in concerned:
             self.objects.add(key_of(other))
 
-    def _workload_changed(self, raw: dict[str, Any], gone: bool) -> None:
+    def workload_changed(self, raw: dict[str, Any], *, gone: bool) -> None:
+        """Have the assignment of a Deployment or Service reconciled."""
         if gone:
             self.store.drop_workload(raw)
         else:
@@ -237,10 +258,11 @@ class Operator:
             try:
                 again = await work(key)
                 result = "ok"
-                return again
             except Trouble as trouble:
                 result = _fate(trouble)
                 raise
+            else:
+                return again
             finally:
                 took = time.monotonic() - started
                 self._metrics.reconcile_duration.labels(reconciler).observe(took)
@@ -268,13 +290,10 @@ def _fate(trouble: Trouble) -> str:
             return "error"
 
 
-def _is_other(old: Resource, new: Resource) -> bool:
-    """Another object, another spec, or one on its way out: not a mere change of status."""
-    return (
-        old.metadata.uid != new.metadata.uid
-        or old.metadata.generation != new.metadata.generation
-        or old.metadata.deletion_timestamp != new.metadata.deletion_timestamp
-    )
+def _identity(resource: Resource) -> Identity:
+    """What others depend on: another object, another spec, being on its way out."""
+    meta = resource.metadata
+    return meta.uid, meta.generation, meta.deletion_timestamp
 
 
 def _is_ready(resource: Resource) -> bool:
