@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.local import binaries, cluster, images, packages, status
+from deploy.local import binaries, cluster, images, ownership, packages, status
 from deploy.local.errors import ClusterError
 from deploy.local.layout import NETNS, State, default_state, is_root
 from deploy.local.progress import Progress
@@ -22,6 +22,9 @@ def main() -> int:
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: the same command goes on from here", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     down = verbs.add_parser("down", help="take it down and leave nothing behind")
+    down.add_argument(
+        "--whoever", action="store_true", help="the one that runs here, whichever checkout's"
+    )
     down.set_defaults(run=_down)
 
     show = verbs.add_parser("status", help="say what runs")
@@ -77,7 +83,8 @@ def _up(args: argparse.Namespace) -> None:
 def _down(args: argparse.Namespace) -> None:
     state = _state(args)
     with cluster.locked(state):
-        cluster.this_user(state).down()
+        holder = ownership.holder() if args.whoever else None
+        cluster.this_user(State(Path(holder.state)) if holder else state).down()
 
 
 def _status(args: argparse.Namespace) -> int:

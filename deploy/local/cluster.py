@@ -121,10 +121,12 @@ class Cluster:
                 cleanup.save_sysctls()
 
     def _ground_is_whole(self) -> bool:
-        if not cgroups.processes() or not network.whole():
+        running = {name: self.processes.running(name) for name in self.processes.names()}
+        # With no record alive, what lives in our cgroup is what nobody can manage any more.
+        if not any(running.values()) or not network.whole():
             return False
-        records = [self.processes.running(name) for name in NODE_DAEMONS]
-        return all(network.inode_of(record.pid) == network.inode() for record in records if record)
+        inside = [record for name in NODE_DAEMONS if (record := running.get(name))]
+        return all(network.inode_of(record.pid) == network.inode() for record in inside)
 
     def _configure(self) -> None:
         state = self.state

@@ -8,6 +8,7 @@ test before it did: that `up` repairs is what is tested here.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -188,6 +189,13 @@ def test_all_is_repaired_after_every_process_was_killed(cluster: Local) -> None:
     assert answers(cluster)
 
 
+def test_a_cluster_whose_folder_was_deleted_under_it_is_replaced(cluster: Local) -> None:
+    shutil.rmtree(cluster.state / "pids")
+    shutil.rmtree(cluster.state / "pki")
+    cluster.demand("up")
+    assert "Ready" in cluster.kubectl("get", "nodes")
+
+
 def test_an_up_that_died_half_way_is_repaired(cluster: Local) -> None:
     cluster.demand("down")
     argv = [sys.executable, "-m", "deploy.local", "--state", str(cluster.state), "up"]
@@ -205,8 +213,9 @@ def test_what_another_dead_checkout_left_is_cleared_away(
     other = Local(tmp_path / "other")
     assert str(CHECKOUT) in other.demand("up")
     assert "Ready" in other.kubectl("get", "nodes")
-    other.demand("down")
+    cluster.demand("down", "--whoever")
     assert footprint() == before
+    assert not (other.state / "kubeconfig").exists()
 
 
 def test_down_leaves_nothing_behind(cluster: Local, before: "Footprint") -> None:
