@@ -1,0 +1,56 @@
+"""A running operator with a repository and a namespace of its own, for each test that asks."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.kubectl import Kubectl
+from tests.operator.process import OperatorProcess
+from tests.operator.world import World
+from tests.servers.remote import Remote
+
+
+@pytest.fixture
+def idle_world(cluster: Kubectl, tmp_path: Path) -> Iterator[World]:
+    """Everything but a running operator; three commits are on main."""
+    name = f"story-{secrets.token_hex(4)}"
+    cluster("create", "namespace", name)
+    remote = Remote(tmp_path / "srv" / "models.git")
+    for accuracy in ("0.91", "0.94", "0.96"):
+        remote.commit(project(accuracy))
+    operator = OperatorProcess(cluster.kubeconfig, name, tmp_path / "operator")
+    world = World(cluster, name, remote, operator, tmp_path, remote.url)
+    yield world
+    operator.stop()
+    release(world)
+
+
+@pytest.fixture
+def world(idle_world: World) -> World:
+    """The same with the operator at work."""
+    idle_world.operator.start()
+    return idle_world
+
+
+def project(accuracy: str) -> dict[str, str]:
+    """A commit's files: a DVC project with one model, metrics and parameters."""
+    return {
+        "dvc.yaml": "params:\n- params.yaml\nmetrics:\n- metrics.json\n"
+        "artifacts:\n  digits:\n    path: model.bin\n    type: model\n    desc: Reads digits\n",
+        "params.yaml": "C: 0.5\n",
+        "metrics.json": f'{{"accuracy": {accuracy}}}\n',
+        "model.bin": f"weights of {accuracy}\n",
+    }
+
+
+def release(world: World) -> None:
+    """The namespace goes; without an operator nobody else takes our finalizer off."""
+    kubectl, namespace = world.kubectl, world.namespace
+    stages = kubectl("get", "stage", "-n", namespace, "-o", "name").split()
+    for stage in stages:
+        kubectl.answer(
+            "patch", "-n", namespace, stage, "--type=merge",
+            "-p", '{"metadata":{"finalizers":null}}',
+        )  # fmt: skip
+    kubectl("delete", "namespace", namespace, "--wait=false")
