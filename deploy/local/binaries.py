@@ -5,19 +5,17 @@ built from it lies in the user's cache under a hash of all that decides the resu
 checkouts with the same pins share it, and a changed pin never meets an old program.
 """
 
-import fcntl
 import hashlib
 import os
 import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from deploy.local import locks
 from deploy.local.errors import ClusterError, MissingToolError
 from deploy.local.layout import cache_dir
 from deploy.local.progress import Progress
@@ -100,7 +98,7 @@ def build(modules: tuple[Module, ...], progress: Progress) -> None:
     """Build what is missing; a second builder waits, and then finds everything there."""
     if not missing(modules):
         return
-    with _locked():
+    with locks.held(cache_dir() / "build.lock", meanwhile="another build is at work"):
         for module in modules:
             for name in module.missing():
                 with progress.step(f"building {name}"):
@@ -168,12 +166,3 @@ def _go(folder: Path, *args: str) -> str:
     if result.returncode:
         raise ClusterError(f"`go {' '.join(args)}` in {folder}:\n{result.stderr.strip()}")
     return result.stdout
-
-
-@contextmanager
-def _locked() -> Iterator[None]:
-    folder = cache_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "build.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -76,13 +76,13 @@ def _up(args: argparse.Namespace) -> None:
         return
     if not is_root():
         print("not root: the control plane and simulated nodes only; pods will not really run")
-    with cluster.locked(state):
+    with ownership.exclusive(state):
         cluster.this_user(state).up(args.kwok)
 
 
 def _down(args: argparse.Namespace) -> None:
     state = _state(args)
-    with cluster.locked(state):
+    with ownership.exclusive(state):
         holder = ownership.holder() if args.whoever else None
         cluster.this_user(State(Path(holder.state)) if holder else state).down()
 
@@ -104,7 +104,7 @@ def _image(args: argparse.Namespace) -> None:
     if chosen:
         raise ClusterError(f"KUBECONFIG is set: how images get into {chosen} is yours to say")
     arguments = dict(pair.partition("=")[::2] for pair in args.build_arg)
-    with cluster.locked(state):
+    with ownership.exclusive(state):
         cluster.demand_up(state)
         images.build(state, images.Build(args.name, args.file, args.context, arguments))
 

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -249,11 +248,6 @@ class Cluster:
 def this_user(state: State) -> Cluster:
     """The cluster that this user can have: a real node takes root."""
     return Cluster(state, real_node=is_root())
-
-
-def locked(state: State) -> AbstractContextManager[None]:
-    """One command at a time."""
-    return ownership.exclusive(state)
 
 
 def read_facts(state: State) -> dict[str, Any]:

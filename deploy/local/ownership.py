@@ -5,14 +5,12 @@ machine. A record under /run says which checkout has them. It counts only while 
 its processes lives: what a dead cluster left behind is nobody's, and is cleared away.
 """
 
-import fcntl
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from deploy.local import cgroups, cleanup
+from deploy.local import cgroups, cleanup, locks
 from deploy.local.errors import HeldElsewhereError
 from deploy.local.layout import CHECKOUT, HOLDER, MACHINE_LOCK, RUN, State, is_root
 
@@ -25,18 +23,10 @@ class Holder:
     state: str
 
 
-@contextmanager
-def exclusive(state: State) -> Iterator[None]:
+def exclusive(state: State) -> AbstractContextManager[None]:
     """One command at a time: on the machine as root, else on the data."""
     path = MACHINE_LOCK if is_root() else state.root / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("another command is at work on the cluster: waiting for it", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return locks.held(path, meanwhile="another command is at work on the cluster")
 
 
 def holder() -> Holder | None:
