@@ -44,6 +44,8 @@ def hierarchies() -> list[Hierarchy]:
 def prepare() -> Path:
     """Make the cluster's cgroup in every tree; returns what daemons write to, to join it."""
     trees = hierarchies()
+    if not trees:
+        raise ClusterError("no cgroups are mounted, and pods need them")
     # One tree is enough to know our processes by.
     tracking = next((tree for tree in trees if "pids" in tree.controllers), trees[0])
     for tree in trees:
@@ -106,7 +108,10 @@ def _delegate(folder: Path) -> None:
     control = folder / "cgroup.subtree_control"
     for controller in (folder / "cgroup.controllers").read_text().split():
         if controller not in control.read_text().split():
-            control.write_text(f"+{controller}")
+            try:
+                control.write_text(f"+{controller}")
+            except OSError as error:
+                raise ClusterError(f"{control} cannot be given {controller}: {error}") from error
 
 
 def _rmdir(folder: Path) -> None:

@@ -61,8 +61,10 @@ def claim(state: State) -> None:
     if last and Path(last.state) != state.root:
         print(f"clearing away what the cluster of {last.checkout} left behind", flush=True)
         cleanup.sweep(Path(last.state))
-    RUN.mkdir(parents=True, exist_ok=True)
-    HOLDER.write_text(json.dumps(asdict(Holder(str(CHECKOUT), str(state.root)))))
+    mine = Holder(str(CHECKOUT), str(state.root))
+    if last != mine:
+        RUN.mkdir(parents=True, exist_ok=True)
+        HOLDER.write_text(json.dumps(asdict(mine)))
 
 
 def release() -> None:
