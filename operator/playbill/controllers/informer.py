@@ -10,8 +10,11 @@ its worker limit stays unset: with indices, one below the number of objects dead
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from threading import Thread
+from typing import Any, Protocol
 
 import kopf
 
@@ -50,17 +53,37 @@ class Informer:
         self._registry = kopf.OperatorRegistry()
         self._register()
 
-    async def run(self, *, stop: asyncio.Event, started: asyncio.Event) -> None:
-        """Watch until `stop` is set; sets `started` when it has begun to."""
-        await kopf.operator(
-            registry=self._registry,
-            settings=_settings(),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=stop,
-            ready_flag=started,
-        )
+    async def run(self) -> None:
+        """Watch until cancelled. Raises what ends Kopf by itself, which nothing should.
+
+        Kopf has a thread and a loop of its own: when it ends, it waits for every task of its
+        loop, ours included, and then cancels them. It is never asked to end; it only reads.
+        """
+        self._loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = self._loop.create_future()
+        Thread(target=self._watch_forever, args=(ended,), name="informer", daemon=True).start()
+        await ended
+
+    def _watch_forever(self, ended: asyncio.Future[None]) -> None:
+        try:
+            asyncio.run(
+                kopf.operator(
+                    registry=self._registry,
+                    settings=_settings(),
+                    standalone=True,
+                    clusterwide=not self._namespaces,
+                    namespaces=self._namespaces,
+                )
+            )
+            error: BaseException = RuntimeError("Kopf has ended")
+        except BaseException as raised:  # noqa: BLE001 - whatever it was, the operator must hear
+            error = raised
+        self._tell(ended.set_exception, error)
+
+    def _tell(self, what: Callable[..., object], *arguments: object, **named: object) -> None:
+        """Call it in the operator's loop, in the order in which Kopf told us."""
+        with suppress(RuntimeError):  # the operator's loop has ended
+            self._loop.call_soon_threadsafe(partial(what, *arguments, **named))
 
     def _register(self) -> None:
         async def login(**_: Any) -> kopf.ConnectionInfo:
@@ -76,23 +99,23 @@ class Informer:
         resource = RESOURCES[kind]
 
         async def seen(body: kopf.Body, **_: Any) -> dict[str, str]:
-            self._listener.note(kind, dict(body))
+            self._tell(self._listener.note, kind, dict(body))
             return {}
 
         async def changed(event: kopf.RawEvent, **_: Any) -> None:
             gone = event["type"] == "DELETED"
-            self._listener.changed(kind, event["object"], gone=gone)
+            self._tell(self._listener.changed, kind, event["object"], gone=gone)
 
         self._watch(resource, seen, changed)
 
     def _watch_workloads(self, resource: Resource) -> None:
         async def seen(body: kopf.Body, **_: Any) -> dict[str, str]:
-            self._listener.note_workload(dict(body))
+            self._tell(self._listener.note_workload, dict(body))
             return {}
 
         async def changed(event: kopf.RawEvent, **_: Any) -> None:
-            raw = cast(dict[str, Any], event["object"])
-            self._listener.workload_changed(raw, gone=event["type"] == "DELETED")
+            gone = event["type"] == "DELETED"
+            self._tell(self._listener.workload_changed, event["object"], gone=gone)
 
         self._watch(resource, seen, changed)
 
@@ -113,7 +136,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.networking.request_timeout = 30
     settings.networking.enforce_retry_after = True
-    settings.process.ultimate_exiting_timeout = 20
+    settings.queueing.idle_timeout = 0.5  # its workers only hand a state on
     for resource in (DEPLOYMENTS, SERVICES):
         place = (resource.group, resource.version, resource.plural)
         settings.watching.label_selectors[place] = ASSIGNMENT_LABEL

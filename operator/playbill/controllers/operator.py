@@ -46,6 +46,9 @@ Identity = tuple[str, int, str | None]
 RESYNC_SECONDS = 600.0
 """Every object is looked at again this often: events are never relied upon alone."""
 
+LONGEST_REPOSITORY_PAUSE = 60.0
+"""A server that is back is noticed within so many seconds."""
+
 logger = logging.getLogger("playbill")
 
 
@@ -64,8 +67,9 @@ class Operator:
             store=self.store, policy=policy, author=Author(cluster=settings.cluster_name)
         )
         self.objects: KeyedQueue[ObjectKey] = KeyedQueue(waited=self._waited("object"))
-        self.repositories: KeyedQueue[RepositoryKey] = KeyedQueue(waited=self._waited("repository"))
-        self.started = asyncio.Event()
+        self.repositories: KeyedQueue[RepositoryKey] = KeyedQueue(
+            waited=self._waited("repository"), longest=LONGEST_REPOSITORY_PAUSE
+        )
         self._told: dict[ObjectKey, Identity] = {}
         self._recorder = Recorder(kube, instance=settings.identity)
         self._executor = ThreadPoolExecutor(settings.repository_workers, "git")
@@ -77,29 +81,30 @@ class Operator:
         metrics.queue_depth.labels("repository").set_function(lambda: len(self.repositories))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set."""
+        """Work until `stop` is set. Raises what ends a part that should never end."""
         settings = self._settings
         informer = Informer(kube=self._kube, namespaces=settings.namespaces, listener=self)
+        on_object = self._measured("object", self._reconcile)
+        on_repository = self._measured("repository", self._passes.reconcile)
         async with AsyncExitStack() as stack:
             stack.callback(self._executor.shutdown, wait=False, cancel_futures=True)
             await stack.enter_async_context(self._recorder)
-            work = [
-                self.objects.run(
-                    self._measured("object", self._reconcile), workers=settings.object_workers
-                ),
-                self.repositories.run(
-                    self._measured("repository", self._passes.reconcile),
-                    workers=settings.repository_workers,
-                ),
-                self._resync(),
+            parts = [
+                asyncio.create_task(part)
+                for part in (
+                    informer.run(),
+                    self.objects.run(on_object, workers=settings.object_workers),
+                    self.repositories.run(on_repository, workers=settings.repository_workers),
+                    self._resync(),
+                )
             ]
-            tasks = [asyncio.create_task(coroutine) for coroutine in work]
-            try:
-                await informer.run(stop=stop, started=self.started)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+            stopping = asyncio.create_task(stop.wait())
+            done, _ = await asyncio.wait({*parts, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for part in (*parts, stopping):
+                part.cancel()
+            await asyncio.gather(*parts, stopping, return_exceptions=True)
+            for part in done:
+                part.result()
 
     def _build_passes(self, policy: UrlPolicy) -> Repositories:
         settings = self._settings
@@ -155,8 +160,8 @@ class Operator:
         """Know of an object, and conclude nothing yet."""
         try:
             _, resource = self.store.put(kind, raw)
-        except ValidationError as error:
-            logger.error("cannot read %s %s: %s", kind, raw["metadata"].get("name"), error)
+        except ValidationError:
+            logger.exception("cannot read %s %s", kind, raw["metadata"].get("name"))
             return
         if isinstance(resource, RegisteredModel):
             self.catalogue.enter(resource)

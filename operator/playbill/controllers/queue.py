@@ -25,10 +25,10 @@ LONGEST_PAUSE = 300.0
 logger = logging.getLogger(__name__)
 
 
-def pause(failures: int) -> float:
+def pause(failures: int, *, longest: float = LONGEST_PAUSE) -> float:
     """Seconds to wait after so many failures in a row: doubled each time, with jitter so
     that what failed together does not come back together."""
-    ceiling = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 16))
+    ceiling = min(longest, FIRST_PAUSE * 2.0 ** min(failures - 1, 16))
     return ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
@@ -40,9 +40,12 @@ class _Later:
 
 
 class KeyedQueue(Generic[K]):
-    """Keys to work on; `waited(seconds)` hears how long each had to wait once it was due."""
+    """Keys to work on; `waited(seconds)` hears how long each had to wait once it was due,
+    and after failures none waits for more than `longest` seconds."""
 
-    def __init__(self, *, waited: Callable[[float], None] = lambda _: None) -> None:
+    def __init__(
+        self, *, waited: Callable[[float], None] = lambda _: None, longest: float = LONGEST_PAUSE
+    ) -> None:
         self._due: dict[K, float] = {}
         self._later: list[_Later] = []
         self._times: dict[K, float] = {}
@@ -52,6 +55,7 @@ class KeyedQueue(Generic[K]):
         self._turn = 0
         self._wake = asyncio.Event()
         self._waited = waited
+        self._longest = longest
 
     def __len__(self) -> int:
         """How many keys are due and not being worked on."""
@@ -106,7 +110,7 @@ class KeyedQueue(Generic[K]):
     def _after(self, key: K, trouble: Trouble | None) -> float:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         wish = trouble.after if isinstance(trouble, Retry) else None
-        return max(wish or 0.0, pause(failures))
+        return max(wish or 0.0, pause(failures, longest=self._longest))
 
     def _done(self, key: K, again: float | None) -> None:
         self._working.discard(key)

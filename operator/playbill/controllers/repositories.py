@@ -69,17 +69,23 @@ class Repositories:
             return None
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._slow, state)
         try:
-            await self._pass(state, models)
+            unanswered = await self._pass(state, models)
         except Trouble as trouble:
             self._fail(state, models, trouble)
             if isinstance(trouble, Retry):
                 raise
+            return interval(models)
         finally:
             slow.cancel()
             state.slow = False
+        if unanswered is not None:
+            raise unanswered
         return interval(models)
 
-    async def _pass(self, state: RepositoryState, models: Sequence[RegisteredModel]) -> None:
+    async def _pass(
+        self, state: RepositoryState, models: Sequence[RegisteredModel]
+    ) -> Retry | None:
+        """Gives the passing fault that kept something from being written, if one did."""
         state.rejected = {}
         candidates = sorted(state.candidates)
         wanted = dict(state.wanted)
@@ -94,8 +100,11 @@ class Repositories:
             outcome = await repository_pass(desk, remote, self._terms(state, models))
             remote.report()
             head_changed = self._heads_wanted(state, models)
+            unread = {artifact for _, artifact in state.unread}
             await self._read_facts(state, remote, outcome, [*wanted, *head_changed])
-        self._succeed(state, models, outcome, candidates, wanted, bool(head_changed))
+        reread = unread - {artifact for _, artifact in state.unread}
+        self._succeed(state, models, outcome, candidates, wanted, reread, bool(head_changed))
+        return next((t for t in outcome.refused.values() if isinstance(t, Retry)), None)
 
     def _terms(self, state: RepositoryState, models: Sequence[RegisteredModel]) -> Terms:
         limits = [m.spec.repository.max_tags_per_push for m in models]
@@ -171,13 +180,16 @@ class Repositories:
     ) -> None:
         """Read what statuses and workloads need; a version does not wait for what is unreadable."""
         written = [fact for tag in outcome.written if (fact := _facts_of(tag)) is not None]
-        missing = [w for w in dict.fromkeys([*wanted, *written]) if w not in state.facts]
+        asked = dict.fromkeys([*wanted, *written, *state.unread])
+        missing = [key for key in asked if key not in state.facts or key in state.unread]
         try:
-            state.learn(await remote.facts(missing))
+            found = await remote.facts(missing)
         except Trouble as trouble:
             logger.warning("cannot read files of %s: %s", state.key, trouble.message)
             problem = ProjectProblem(trouble.reason, trouble.message)
-            state.learn(dict.fromkeys(missing, ArtifactFacts(problem=problem)))
+            found = dict.fromkeys(missing, ArtifactFacts(problem=problem))
+        state.learn(found)
+        state.unread = {key for key, facts in found.items() if _is_passing(facts)}
 
     def _succeed(
         self,
@@ -186,6 +198,7 @@ class Repositories:
         outcome: Outcome,
         candidates: Sequence[ObjectKey],
         wanted: dict[FactsKey, set[ObjectKey]],
+        reread: set[str],
         head_changed: bool,
     ) -> None:
         first, had_trouble = state.view is None, state.trouble is not None
@@ -195,7 +208,7 @@ class Repositories:
             state.wanted.pop(fact, None)
         for uid, trouble in outcome.refused.items():
             self._reject(state, uid, trouble)
-        changed = state.look(outcome.snapshot)
+        changed = state.look(outcome.snapshot) | reread
         self._tell(state, outcome)
         woken = {*candidates, *(key for keys in wanted.values() for key in keys)}
         for model in models:
@@ -298,6 +311,11 @@ def branch_of(state: RepositoryState, model: RegisteredModel) -> str | None:
 def _facts_of(tag: TagObject) -> FactsKey | None:
     name = parse_tag(tag.name)
     return (tag.target, name.artifact) if name else None
+
+
+def _is_passing(facts: ArtifactFacts) -> bool:
+    """Whether the next pass may read what this one could not."""
+    return facts.problem is not None and facts.problem.reason != "InvalidProject"
 
 
 _EVENTS = {

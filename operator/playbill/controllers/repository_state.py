@@ -33,7 +33,8 @@ class RepositoryState:
     """One repository: its newest snapshot, its trouble, and who waits for a pass.
 
     `candidates` are the objects for which something is to be written or looked up;
-    `rejected` holds what the server refused, by uid and generation, until the next look.
+    `rejected` holds what the server refused, by uid and generation, until the next look;
+    `unread` are facts that a passing fault kept from being read.
     """
 
     key: RepositoryKey
@@ -51,6 +52,7 @@ class RepositoryState:
     resolved: dict[str, Resolved] = field(default_factory=dict)
     facts: dict[FactsKey, ArtifactFacts] = field(default_factory=dict)
     wanted: dict[FactsKey, set[ObjectKey]] = field(default_factory=dict)
+    unread: set[FactsKey] = field(default_factory=set)
     counters: dict[Artifact, int] = field(default_factory=dict)
 
     def commit_for(self, uid: str, generation: int) -> str | Trouble | None:
