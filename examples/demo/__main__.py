@@ -2,18 +2,16 @@
 
 import argparse
 import shutil
-import subprocess
 import sys
 
 from examples.demo import gitserver, manifests, project
 from examples.demo.gitserver import GitServer, GitServerError
 from examples.demo.narrator import CommandFailedError, Narrator
 from examples.demo.places import NAMESPACE, MissingError, Places
-from examples.demo.story import Story, SurpriseError
+from examples.demo.story import OPERATOR_NAMESPACE, Story, SurpriseError
 from examples.demo.witnesses import DisagreementError, Witnesses
 
 OPERATOR = "deploy/overlays/local"
-OPERATOR_NAMESPACE = "playbill-system"
 SURPRISES = (
     CommandFailedError,
     DisagreementError,
@@ -59,13 +57,29 @@ def up(places: Places) -> int:
 def down(places: Places) -> int:
     """Take away the namespace, the git server and everything under `.local/demo`."""
     if places.kubeconfig.exists():
-        command = ["kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found"]
-        gone = subprocess.run(command, env=places.environment(), check=False).returncode == 0
-        if not gone:
-            print(f"the namespace {NAMESPACE} could not be deleted", file=sys.stderr)
+        remove_namespace(Narrator(directory=places.checkout, environment=places.environment()))
     gitserver.stop(places.server)
     shutil.rmtree(places.root, ignore_errors=True)
     return 0
+
+
+def remove_namespace(narrator: Narrator) -> None:
+    """Delete the namespace, also when no operator runs that could let go of its stages."""
+    delete = ("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found")
+    try:
+        narrator.run(*delete, "--timeout=20s")
+    except CommandFailedError:
+        narrator.say("No operator lets go of the stages, so their finalizers are removed by hand:")
+        for stage in narrator.ask("kubectl", "get", "stage", "-o", "name").split():
+            release = (
+                "patch",
+                stage,
+                "--type=merge",
+                "--patch",
+                '{"metadata":{"finalizers":null}}',
+            )
+            narrator.run("kubectl", *release)
+        narrator.run(*delete, "--timeout=60s")
 
 
 def use_cluster(users: str, *, places: Places, narrator: Narrator) -> None:
@@ -79,7 +93,9 @@ def start_operator(narrator: Narrator) -> None:
     narrator.chapter(
         "The operator", "One pod, and the kinds RegisteredModel, ModelVersion and StageAssignment."
     )
-    narrator.run("kubectl", "apply", "--server-side", "--force-conflicts", "-k", OPERATOR, quiet=True)
+    narrator.run(
+        "kubectl", "apply", "--server-side", "--force-conflicts", "-k", OPERATOR, quiet=True
+    )
     narrator.run("kubectl", "apply", "-f", "examples/namespace.yaml")
     status = ("kubectl", "rollout", "status", "deployment/playbill", "-n", OPERATOR_NAMESPACE)
     narrator.run(*status, "--timeout=60s", quiet=True)
@@ -100,7 +116,7 @@ def investigate(narrator: Narrator) -> None:
     """Show what helps to understand why the story broke off."""
     for command in (
         ("get", "rmodel,mver,stage,deployments,pods", "-o", "wide"),
-        ("get", "events", "--sort-by=.lastTimestamp"),
+        ("get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp"),
         ("logs", "deployment/playbill", "-n", OPERATOR_NAMESPACE, "--tail=30"),
     ):
         try:

@@ -47,3 +47,15 @@ def change_version(manifest: Path, name: str, version: str) -> str:
         raise UnexpectedManifestError(f"{manifest.name} has {len(changed)} versions of {name}")
     manifest.write_text("---\n".join(documents))
     return f"- {changed[0].strip()}\n+ version: {version}"
+
+
+def remove(manifest: Path, name: str) -> None:
+    """Take the resource of this name out of a file.
+
+    Raises UnexpectedManifestError unless exactly one has it.
+    """
+    documents = manifest.read_text().split("---\n")
+    others = [document for document in documents if f"  name: {name}\n" not in document]
+    if len(others) != len(documents) - 1:
+        raise UnexpectedManifestError(f"{manifest.name} has no {name}, or several")
+    manifest.write_text("---\n".join(others))

@@ -5,6 +5,7 @@ It is the one of DVC's own "Get started: Model registry", with a cluster that fo
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +19,21 @@ from examples.demo.witnesses import Witnesses
 PATIENCE = "60s"  # for one thing to become ready; most take two seconds
 MODEL = project.NAME
 PREDICT = "http://digits-prod:8080/predict"
-OPERATOR_METRICS = "http://playbill-metrics.playbill-system:8080/metrics"
-TELLING_METRICS = ("playbill_tags_pushed", "playbill_stage_info", "playbill_stage_transitions")
+OPERATOR_NAMESPACE = "playbill-system"
+TELLING_METRICS = (
+    "playbill_tags_pushed_total",
+    "playbill_stage_info",
+    "playbill_stage_transitions_total",
+    "playbill_rollout_duration_seconds_(sum|count)",
+)
 DIGIT = Path(__file__).parents[1] / "server" / "digit.json"
 VERSION_COLUMNS = ",".join(
     (
         "NAME:.metadata.name",
         "VERSION:.status.version",
-        "COMMIT:.status.commit",
+        "TAG:.status.tag",
         "ACCURACY:.status.metrics.accuracy",
-        "HIDDEN:.status.params.hidden",
+        "EPOCHS:.status.params.epochs",
         "DIGEST:.status.artifact.digest",
     )
 )
@@ -128,8 +134,8 @@ class Story:
         self.move("staging", "v1.1.0")
         self.check()
         self.move("prod", "v1.1.0")
-        self.visit(PREDICT)
         self.check()
+        self.visit(PREDICT)
 
     def ask_git(self) -> None:
         self.narrator.chapter(
@@ -166,9 +172,8 @@ class Story:
         said = self.kubectl("get", "mver", "digits-v1.1.0", "-o", READY_MESSAGE)
         expect("staging" in said and "dev" in said, "the message names who holds the version")
         self.narrator.say("So staging goes back too, and dev is unassigned by deleting it:")
-        self.kubectl("delete", "stage", "digits-dev")
-        del self.stages["dev"]
         self.move("staging", "v1.0.0")
+        self.unassign("dev")
         self.ready("mver/digits-v1.1.0")
         self.check()
 
@@ -205,9 +210,7 @@ class Story:
         self.kubectl("get", "rmodel,mver,stage")
         diary = self.kubectl("logs", "visitor")
         expect("no answer" not in diary, "no question to prod went unanswered")
-        self.narrator.announce(f"kubectl exec visitor -- python3 /srv/visit.py {OPERATOR_METRICS}")
-        metrics = self.witnesses.ask(OPERATOR_METRICS).splitlines()
-        self.narrator.answer("\n".join(m for m in metrics if m.startswith(TELLING_METRICS)))
+        self.show_metrics()
         self.narrator.say(f"It all still runs, in the namespace {NAMESPACE}. Try next:")
         print(NEXT.format(root=self.places.root.relative_to(self.places.checkout)))
 
@@ -242,11 +245,31 @@ class Story:
         self.stages[stage] = version
         self.ready(f"stage/{name}")
 
+    def unassign(self, stage: str) -> None:
+        """Take the stage out of stages.yaml and out of the cluster."""
+        name = f"{MODEL}-{stage}"
+        manifests.remove(self.places.manifests / "stages.yaml", name)
+        self.narrator.announce(f"edit stages.yaml   # without {name}")
+        self.kubectl("delete", "stage", name)
+        del self.stages[stage]
+
     def expect_number(self, name: str, version: str) -> None:
         allotted = self.narrator.ask(
             "kubectl", "get", "mver", name, "-o", "jsonpath={.status.version}"
         )
         expect(allotted == version, f"{name} is {version}, and not {allotted}")
+
+    def show_metrics(self) -> None:
+        pods = ("kubectl", "get", "pods", "-n", OPERATOR_NAMESPACE)
+        which = ("-l", "app.kubernetes.io/name=playbill", "--field-selector=status.phase=Running")
+        address = self.narrator.ask(*pods, *which, "-o", "jsonpath={.items[0].status.podIP}")
+        url = f"http://{address}:8080/metrics"
+        telling = "|".join(TELLING_METRICS)
+        self.narrator.announce(
+            f"kubectl exec visitor -- python3 /srv/visit.py {url} | grep -E '^({telling})'"
+        )
+        lines = self.witnesses.ask(url).splitlines()
+        self.narrator.answer("\n".join(line for line in lines if re.match(telling, line)))
 
     def same_bytes(self, downloaded: Path) -> None:
         """What DVC gives for prod is what the pods of prod checked and serve."""

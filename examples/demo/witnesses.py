@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import gto.api as gto
 from examples.demo.narrator import CommandFailedError, Narrator
 
 PATIENCE = 10.0  # seconds: a Service may name an old pod for a moment after the new ones are ready
+QUESTIONS = 5  # a Service is asked so often, so that every pod behind it has its say
 HISTORY = 10  # entries that a status keeps
 NOBODY = "-"
 
@@ -90,23 +92,21 @@ class Witnesses:
             for stage in self.resources("stage")
             if stage["status"].get("workload")
         }
-        with ThreadPoolExecutor() as pool:
-            answers = [
-                json.loads(answer)
-                for answer in pool.map(self.ask, [f"http://{name}:8080/version" for name in stages])
-            ]
+        urls = [f"http://{name}:8080/version" for name in stages for _ in range(QUESTIONS)]
+        answers = [json.loads(line) for line in self.ask(*urls).splitlines()]
+        versions = [answer["version"] for answer in answers]
         return Statement(
             stages={
-                stage: answer["version"]
-                for stage, answer in zip(stages.values(), answers, strict=True)
+                stage: ", ".join(sorted(set(versions[first : first + QUESTIONS])))
+                for stage, first in zip(stages.values(), count(0, QUESTIONS), strict=False)
             },
             commits={answer["version"]: answer["commit"] for answer in answers},
         )
 
-    def ask(self, url: str) -> str:
-        return self.narrator.ask(
-            "kubectl", "exec", "visitor", "--", "python3", "/srv/visit.py", url
-        )
+    def ask(self, *urls: str) -> str:
+        """What the visitor is answered, a line for each url."""
+        visit = ("kubectl", "exec", "visitor", "--", "python3", "/srv/visit.py")
+        return self.narrator.ask(*visit, *urls)
 
     def resources(self, kind: str) -> list[dict[str, Any]]:
         listed = json.loads(self.narrator.ask("kubectl", "get", kind, "-o", "json"))

@@ -90,12 +90,17 @@ def note(what: str, diary: Diary) -> None:
 
 
 def main() -> None:
-    *options, url = sys.argv[1:]
-    if options == ["--keep-asking"]:
-        keep_asking(url)
-        return
+    match sys.argv[1:]:
+        case ["--keep-asking", url]:
+            keep_asking(url)
+        case urls:
+            for url in urls:
+                print(answer_or_exit(url).strip())
+
+
+def answer_or_exit(url: str) -> str:
     try:
-        print(ask_patiently(url).strip())
+        return ask_patiently(url)
     except urllib.error.HTTPError as refusal:
         sys.exit(f"{refusal}: {refusal.read().decode().strip()}")
     except OSError as problem:
