@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,19 +12,39 @@ from tests.operator.world import World
 from tests.servers.remote import Remote
 
 
-@pytest.fixture
-def idle_world(cluster: Kubectl, tmp_path: Path) -> Iterator[World]:
+@contextmanager
+def new_world(cluster: Kubectl, directory: Path) -> Iterator[World]:
     """Everything but a running operator; three commits are on main."""
     name = f"story-{secrets.token_hex(4)}"
     cluster("create", "namespace", name)
-    remote = Remote(tmp_path / "srv" / "models.git")
+    remote = Remote(directory / "srv" / "models.git")
     for accuracy in ("0.91", "0.94", "0.96"):
         remote.commit(project(accuracy))
-    operator = OperatorProcess(cluster.kubeconfig, name, tmp_path / "operator")
-    world = World(cluster, name, remote, operator, tmp_path, remote.url)
-    yield world
-    operator.stop()
-    release(world)
+    operator = OperatorProcess(cluster.kubeconfig, name, directory / "operator")
+    world = World(cluster, name, remote, operator, directory, remote.url)
+    try:
+        yield world
+    finally:
+        operator.stop()
+        release(world)
+
+
+@pytest.fixture
+def idle_world(cluster: Kubectl, tmp_path: Path) -> Iterator[World]:
+    """A world whose operator the test starts itself."""
+    with new_world(cluster, tmp_path) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def shared_world(
+    cluster: Kubectl, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[World]:
+    """One running operator for all tests of a file, each with models of its own."""
+    directory = tmp_path_factory.mktemp(request.module.__name__.rpartition(".")[2])
+    with new_world(cluster, directory) as world:
+        world.operator.start()
+        yield world
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class OperatorProcess:
     directory: Path
     options: Sequence[str] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    without: Sequence[str] = ()
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -45,7 +47,7 @@ class OperatorProcess:
         return self._process is not None and self._process.poll() is None
 
     def command(self) -> list[str]:
-        return [
+        words = [
             sys.executable, "-m", "playbill.cli", "run",
             "--kubeconfig", str(self.kubeconfig),
             "--namespace", self.namespace,
@@ -56,6 +58,7 @@ class OperatorProcess:
             "--no-leader-election", "--log-format", "text",
             *self.options,
         ]  # fmt: skip
+        return [word for word in words if word not in self.without]
 
     def start(self) -> OperatorProcess:
         """Start it, in a process group of its own, and wait until it serves."""
@@ -79,12 +82,22 @@ class OperatorProcess:
             self._process.wait(30)
         self._process = None
 
-    def kill(self) -> None:
-        """`kill -9` of the operator and of every git that it has started."""
+    def kill(self, *, alone: bool = False) -> None:
+        """`kill -9` of the operator and of every process it has started, as a pod's end is.
+
+        `alone` spares the others: what they were about to do may still land.
+        """
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            victims = [self._process.pid, *([] if alone else descendants(self._process.pid))]
+            for pid in victims:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait(10)
         self._process = None
+
+    def children(self) -> list[int]:
+        """The processes it has started that still run."""
+        return descendants(self.pid)
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that bear these labels; 0 without any."""
@@ -111,3 +124,13 @@ class OperatorProcess:
             return error.code
         except OSError:
             return 0
+
+
+def descendants(pid: int) -> list[int]:
+    """A process's children and theirs, by Linux's own account of them."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                found += [child, *descendants(child)]
+    return found
