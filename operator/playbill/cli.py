@@ -11,7 +11,7 @@ import click
 
 from playbill import __version__
 from playbill.api.errors import Trouble
-from playbill.controllers.operator import run as run_operator
+from playbill.controllers.leadership import run as run_operator
 from playbill.logs import configure
 from playbill.settings import LogFormat, Settings
 

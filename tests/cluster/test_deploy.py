@@ -99,6 +99,7 @@ GRANTED = {
     "stageassignments/status.playbill.dev": {"patch"},
     "deployments.apps": WORKLOAD,
     "services.": WORKLOAD,
+    "pods.": {"list"},
     "secrets.": {"get"},
     "namespaces.": {"get"},
     "events.events.k8s.io": {"create"},

@@ -10,10 +10,10 @@ its worker limit stays unset: with indices, one below the number of objects dead
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from threading import Thread
 from typing import Any, Protocol
 
 import kopf
@@ -50,6 +50,7 @@ class Informer:
         self._kube = kube
         self._namespaces = namespaces
         self._listener = listener
+        self._ready = threading.Event()
         self._registry = kopf.OperatorRegistry()
         self._register()
 
@@ -61,8 +62,15 @@ class Informer:
         """
         self._loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = self._loop.create_future()
-        Thread(target=self._watch_forever, args=(ended,), name="informer", daemon=True).start()
+        threading.Thread(
+            target=self._watch_forever, args=(ended,), name="informer", daemon=True
+        ).start()
         await ended
+
+    @property
+    def started(self) -> bool:
+        """Whether Kopf has begun to watch."""
+        return self._ready.is_set()
 
     def _watch_forever(self, ended: asyncio.Future[None]) -> None:
         try:
@@ -73,6 +81,7 @@ class Informer:
                     standalone=True,
                     clusterwide=not self._namespaces,
                     namespaces=self._namespaces,
+                    ready_flag=self._ready,
                 )
             )
             error: BaseException = RuntimeError("Kopf has ended")

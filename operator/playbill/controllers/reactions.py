@@ -1,0 +1,155 @@
+"""What follows from an object's coming, change or going: who is to be looked at again.
+
+Any order of applying ends the same because everything that an object was waiting for
+wakes it: no timer is needed for it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from playbill.api.errors import Stalled
+from playbill.api.model_version import ModelVersion
+from playbill.api.registered_model import RegisteredModel
+from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.catalogue import Catalogue
+from playbill.controllers.keys import Kind, ObjectKey, RepositoryKey
+from playbill.controllers.queue import KeyedQueue
+from playbill.controllers.store import Resource, Store, key_of
+from playbill.metrics import Metrics
+
+Identity = tuple[str, int, str | None]
+"""Uid, generation and deletion timestamp: what others depend on."""
+
+logger = logging.getLogger(__name__)
+
+
+class Reactions:
+    """The informer's listener: fills the store, and queues what a change concerns."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        catalogue: Catalogue,
+        objects: KeyedQueue[ObjectKey],
+        repositories: KeyedQueue[RepositoryKey],
+        metrics: Metrics,
+    ) -> None:
+        self.store = store
+        self.objects = objects
+        self._catalogue = catalogue
+        self._repositories = repositories
+        self._metrics = metrics
+        self._told: dict[ObjectKey, Identity] = {}
+
+    def note(self, kind: Kind, raw: Mapping[str, Any]) -> None:
+        """Know of an object, and conclude nothing yet."""
+        try:
+            _, resource = self.store.put(kind, raw)
+        except ValidationError:
+            logger.exception("cannot read %s %s", kind, raw["metadata"].get("name"))
+            return
+        if isinstance(resource, RegisteredModel):
+            self._catalogue.enter(resource)
+
+    def changed(self, kind: Kind, raw: Mapping[str, Any], *, gone: bool) -> None:
+        """Have the object reconciled, and those whom its change concerns."""
+        meta = raw["metadata"]
+        key = ObjectKey(kind, meta["namespace"], meta["name"])
+        if gone:
+            self._gone(key, meta["uid"])
+            return
+        self.note(kind, raw)
+        resource = self.store.get(key)
+        if resource is None:
+            return
+        self.objects.add(key)
+        before, now = self._told.get(key), _identity(resource)
+        if before != now:
+            self._told[key] = now
+            if isinstance(resource, RegisteredModel):
+                self._look(resource)
+            self._wake(self._concerned(resource))
+
+    def note_workload(self, raw: dict[str, Any]) -> None:
+        """Know of a Deployment or Service."""
+        self.store.put_workload(raw)
+
+    def workload_changed(self, raw: dict[str, Any], *, gone: bool) -> None:
+        """Have the assignment of a Deployment or Service reconciled."""
+        if gone:
+            self.store.drop_workload(raw)
+        else:
+            self.store.put_workload(raw)
+        meta = raw["metadata"]
+        key = ObjectKey("StageAssignment", meta["namespace"], meta["name"])
+        if self.store.get(key) is not None:
+            self.objects.add(key)
+
+    def _gone(self, key: ObjectKey, uid: str) -> None:
+        dropped = self.store.drop(key, uid)
+        if dropped is None:
+            return
+        self._told.pop(key, None)
+        self.objects.forget(key)
+        concerned = self._concerned(dropped)
+        match dropped:
+            case RegisteredModel():
+                self._look(dropped)
+                self._catalogue.remove(key)
+            case StageAssignment():
+                self._metrics.unset_stage(namespace=key.namespace, assignment=key.name)
+                self._drop_candidate(key, dropped)
+            case ModelVersion():
+                self._drop_candidate(key, dropped)
+        self._wake(concerned)
+
+    def _look(self, model: RegisteredModel) -> None:
+        try:
+            self._repositories.add(self._catalogue.state_of(model).key)
+        except Stalled:
+            return  # the model's own pass says what is wrong with its URL
+
+    def _drop_candidate(self, key: ObjectKey, resource: Resource) -> None:
+        model = self._catalogue.model_of(resource)
+        try:
+            state = self._catalogue.state_of(model) if model else None
+        except Stalled:
+            return
+        if state is not None:
+            state.candidates.discard(key)
+            state.forget(resource.metadata.uid)
+
+    def _concerned(self, resource: Resource) -> Iterable[Resource]:
+        """Others who may come to something else now."""
+        meta = resource.metadata
+        match resource:
+            case RegisteredModel():
+                return self.store.of_model(meta.namespace, meta.name)
+            case StageAssignment():
+                siblings = self.store.of_model(meta.namespace, resource.spec.model)
+                return [*self._catalogue.twins(resource), *filter(_waits_for_stages, siblings)]
+            case ModelVersion():
+                stages = self.store.assignments(meta.namespace, resource.spec.model)
+                readers = stages if resource.spec.artifact is not None else []
+                return [*self._catalogue.twins(resource), *readers]
+
+    def _wake(self, resources: Iterable[Resource]) -> None:
+        for resource in resources:
+            if self.store.get(key_of(resource)) is not None:
+                self.objects.add(key_of(resource))
+
+
+def _identity(resource: Resource) -> Identity:
+    meta = resource.metadata
+    return meta.uid, meta.generation, meta.deletion_timestamp
+
+
+def _waits_for_stages(resource: Resource) -> bool:
+    """A version that is to be deregistered waits until no assignment names it."""
+    return isinstance(resource, ModelVersion) and resource.spec.deregistered
