@@ -1,0 +1,24 @@
+"""A colleague with a clone, GTO and the right to push."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.operator.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Ada, who fetches before she writes, and pushes what she wrote."""
+
+    world: World
+    clone: Path
+
+    @classmethod
+    def of(cls, world: World) -> "Person":
+        return cls(world, world.clone())
+
+    def gto(self, *arguments: str) -> None:
+        """A command of GTO that writes, with `--push`."""
+        subprocess.run(["git", "-C", self.clone, "pull", "-q", "--tags"], check=True)
+        self.world.gto(*arguments, "--push", clone=self.clone)
