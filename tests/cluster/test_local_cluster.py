@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,9 +219,11 @@ def test_what_another_dead_checkout_left_is_cleared_away(
 
 
 def test_down_leaves_nothing_behind(cluster: Local, before: "Footprint") -> None:
-    cluster.kubectl("get", "namespaces")
+    taken = namespaces(in_cgroup())
+    assert taken
     cluster.demand("down")
     assert footprint() == before
+    assert not taken & namespaces(path.name for path in Path("/proc").glob("[0-9]*"))
     assert {path.name for path in cluster.state.iterdir()} <= {"log"}
     cluster.demand("down")  # and has nothing to complain about when nothing is up
 
@@ -236,7 +238,6 @@ class Footprint:
     routes: str
     iptables: str
     cgroups: frozenset[str]
-    namespaces: frozenset[str]
     sysctls: tuple[str, ...]
     run: frozenset[str]
 
@@ -254,7 +255,6 @@ def footprint() -> Footprint:
         routes=routes,
         iptables="\n".join(line for line in rules.splitlines() if not line.startswith("#")),
         cgroups=frozenset(str(path) for path in Path("/sys/fs/cgroup").glob("**/playbill")),
-        namespaces=frozenset(namespaces()),
         sysctls=tuple(
             Path("/proc/sys", name).read_text()
             for name in ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops")
@@ -268,10 +268,13 @@ def footprint() -> Footprint:
     )
 
 
-def namespaces() -> Iterator[str]:
-    for link in Path("/proc").glob("[0-9]*/ns/net"):
+def namespaces(processes: Iterable[object]) -> set[str]:
+    """The network namespaces of some processes, less the one that we are in ourselves."""
+    found: set[str] = set()
+    for pid in processes:
         with contextlib.suppress(OSError):
-            yield str(link.readlink())
+            found.add(str(Path(f"/proc/{pid}/ns/net").readlink()))
+    return found - {str(Path("/proc/self/ns/net").readlink())}
 
 
 def in_cgroup() -> set[int]:
