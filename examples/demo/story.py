@@ -185,8 +185,13 @@ class Story:
         )
         self.kubectl("apply", "-f", "stage-from-git.yaml")
         clone = self.witnesses.fresh_clone()
-        assign = ("gto", "assign", MODEL, "--version", "v1.2.0", "--stage", "dev", "--push")
-        self.narrator.run(*assign, directory=clone)
+        assign = ("gto", "assign", MODEL, "--version", "v1.2.0", "--stage", "dev")
+        said = self.narrator.run(*assign, directory=clone)
+        tag = re.search(rf"{MODEL}#dev#\d+", said)
+        expect(tag is not None, "GTO names the tag that it made")
+        self.narrator.run(
+            "git", "push", "--quiet", "origin", tag[0] if tag else "", directory=clone
+        )
         self.stages["dev"] = "v1.2.0"
         self.wait("jsonpath={.status.current.version}=v1.2.0", "stage/digits-dev")
         self.ready("stage/digits-dev")
@@ -198,11 +203,11 @@ class Story:
             "Deprecation", "A whole model can be deprecated, and come back. Nothing is ever erased."
         )
         self.kubectl(*patch("rmodel", MODEL, '{"spec":{"deprecated":true}}'))
-        self.wait("jsonpath={.status.deprecated}=true", f"rmodel/{MODEL}")
+        self.ready(f"rmodel/{MODEL}")
         shown = self.narrator.run("gto", "show", directory=self.witnesses.fresh_clone())
         expect(MODEL not in shown, "GTO does not list a deprecated model")
         self.kubectl(*patch("rmodel", MODEL, '{"spec":{"deprecated":false}}'))
-        self.wait("jsonpath={.status.deprecated}=false", f"rmodel/{MODEL}")
+        self.ready(f"rmodel/{MODEL}")
         self.check()
 
     def close(self) -> None:
