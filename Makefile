@@ -9,8 +9,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CLUSTER ?= local
 IMAGE ?= playbill:dev
-# A KUBECONFIG of the user's is used as it is; only the local cluster is ours to start.
-OURS := $(if $(KUBECONFIG),,yes)
+# A KUBECONFIG of the user's own is used as it is; only the local cluster is ours to start.
+FOREIGN := $(filter-out $(abspath .local/kubeconfig),$(abspath $(KUBECONFIG)))
 
 .PHONY: help
 help: ## List the targets
@@ -25,6 +25,14 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml
 
 .PHONY: demo
 demo: image ## The main job on real input: leaves it running and says what to try
+ifneq ($(FOREIGN),)
+	@echo "KUBECONFIG is set: push digits-server:dev (examples/server) to where that cluster pulls from"
+else ifeq ($(CLUSTER),kind)
+	@deploy/kind/image digits-server:dev examples/server/Dockerfile examples/server
+else
+	@$(PY) -m deploy.local image digits-server:dev \
+		--file examples/server/Dockerfile --context examples/server
+endif
 	@$(PY) -m examples.demo up
 
 .PHONY: demo-down
@@ -41,7 +49,7 @@ unit: $(VENV)/.ready ## The pure tests alone, in seconds
 
 .PHONY: cluster
 cluster: $(VENV)/.ready ## A local Kubernetes cluster; CLUSTER=kind where Docker runs
-ifeq ($(OURS),)
+ifneq ($(FOREIGN),)
 	@echo "KUBECONFIG is set: using that cluster as it is"
 else ifeq ($(CLUSTER),kind)
 	@deploy/kind/up
@@ -59,7 +67,13 @@ endif
 
 .PHONY: image
 image: cluster ## The operator's image, in the local cluster
+ifneq ($(FOREIGN),)
+	@echo "KUBECONFIG is set: push $(IMAGE) to where that cluster pulls from (docs/install.md)"
+else ifeq ($(CLUSTER),kind)
+	@deploy/kind/image $(IMAGE) Dockerfile .
+else
 	@$(PY) -m deploy.local image $(IMAGE) --file Dockerfile --context .
+endif
 
 .PHONY: bench
 bench: cluster ## The benchmarks, as ratios against a named limit or peer of the same run

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+LOCAL_KUBECONFIG = ROOT / ".local/kubeconfig"
 PYTEST = (sys.executable, "-m", "pytest", "-q")
 LOCAL = (sys.executable, "-m", "deploy.local")
 DEMO = (sys.executable, "-m", "examples.demo")
@@ -50,7 +51,7 @@ class Result:
 
 def main() -> int:
     """Run all stages; 0 when every one passed."""
-    ours, was_up = not os.environ.get("KUBECONFIG"), _cluster_is_up()
+    ours, was_up = _kubeconfig() == LOCAL_KUBECONFIG, _cluster_is_up()
     if was_up and _demo_is_up():
         print("a demo is running in this cluster and would take part: `make demo-down` first")
         return 1
@@ -133,13 +134,18 @@ def _demo_is_up() -> bool:
     return kubectl is not None and _answers([*kubectl, "get", "namespace", "playbill-demo"])
 
 
+def _kubeconfig() -> Path:
+    given = os.environ.get("KUBECONFIG")
+    return Path(given).absolute() if given else LOCAL_KUBECONFIG
+
+
 def _kubectl() -> list[str] | None:
-    kubeconfig = os.environ.get("KUBECONFIG") or str(ROOT / ".local/kubeconfig")
+    kubeconfig = _kubeconfig()
     ours = ROOT / ".local/bin/kubectl"
     program = str(ours) if ours.exists() else shutil.which("kubectl")
-    if program is None or not Path(kubeconfig).exists():
+    if program is None or not kubeconfig.exists():
         return None
-    return [program, "--kubeconfig", kubeconfig, "--request-timeout=3s"]
+    return [program, "--kubeconfig", str(kubeconfig), "--request-timeout=3s"]
 
 
 def _answers(command: Sequence[str]) -> bool:
