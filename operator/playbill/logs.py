@@ -20,6 +20,8 @@ def configure(form: LogFormat, level: str) -> None:
     root.setLevel(level.upper())
     # Kopf tells of each event and handler; what it has to complain of is enough.
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    # That signals are ours to handle is as it should be.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     logging.getLogger("aiohttp").setLevel(logging.WARNING)
 
 
