@@ -74,4 +74,4 @@ def release(world: World) -> None:
             "patch", "-n", namespace, stage, "--type=merge",
             "-p", '{"metadata":{"finalizers":null}}',
         )  # fmt: skip
-    kubectl("delete", "namespace", namespace, "--wait=false")
+    kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")

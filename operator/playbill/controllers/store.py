@@ -21,6 +21,9 @@ Manifest = dict[str, Any]
 WorkloadKey = tuple[str, str, str]
 """Kind (Deployment or Service), namespace, name."""
 
+MOST_GONE = 10_000
+"""Objects whose end is remembered, for as long as an answer about them may be on its way."""
+
 MODELS: dict[Kind, type[RegisteredModel] | type[ModelVersion] | type[StageAssignment]] = {
     "RegisteredModel": RegisteredModel,
     "ModelVersion": ModelVersion,
@@ -49,12 +52,19 @@ class Store:
         self._of_model: dict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._claims: dict[tuple[str, str, str], set[ObjectKey]] = defaultdict(set)
         self._workloads: dict[WorkloadKey, Manifest] = {}
+        self._gone: dict[str, None] = {}
 
     def put(self, kind: Kind, raw: Mapping[str, Any]) -> tuple[Resource | None, Resource]:
-        """Take a state in unless a newer one is known; gives what was known before, and now."""
+        """Take a state in unless a newer one is known; gives what was known before, and now.
+
+        The answer to the write that lets an object go may come after the news of its end: it
+        does not bring the object back.
+        """
         new = MODELS[kind].model_validate(raw)
         key = key_of(new)
         old = self._objects.get(key)
+        if new.metadata.uid in self._gone:
+            return old, new
         if old is not None and _is_older(new.metadata, old.metadata):
             return old, old
         if old is not None:
@@ -65,6 +75,7 @@ class Store:
 
     def drop(self, key: ObjectKey, uid: str) -> Resource | None:
         """Forget an object that was deleted, unless another one has its name by now."""
+        self._bury(uid)
         held = self._objects.get(key)
         if held is None or held.metadata.uid != uid:
             return None
@@ -131,6 +142,11 @@ class Store:
     def workload(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """A Deployment or Service that bears our label."""
         return self._workloads.get((kind, namespace, name))
+
+    def _bury(self, uid: str) -> None:
+        self._gone[uid] = None
+        if len(self._gone) > MOST_GONE:
+            del self._gone[next(iter(self._gone))]
 
     def _link(self, key: ObjectKey, resource: Resource) -> None:
         if isinstance(resource, RegisteredModel):
