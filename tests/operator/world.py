@@ -20,7 +20,8 @@ Object = dict[str, Any]
 
 @dataclass(slots=True)
 class World:
-    """One model `digits` in one repository, in a namespace where one operator works."""
+    """One model in one repository, in a namespace where one operator works; for git it is
+    `digits`, whatever its object is called."""
 
     kubectl: Kubectl
     namespace: str
@@ -28,22 +29,26 @@ class World:
     operator: OperatorProcess
     directory: Path
     url: str
+    name: str = "digits"
 
     def apply(self, *manifests: Mapping[str, Any]) -> None:
         for manifest in manifests:
             self.kubectl("apply", "-n", self.namespace, "-f", "-", manifest=manifest)
 
-    def model(self, name: str = "digits", **spec: Any) -> None:
+    def model(self, name: str = "", **spec: Any) -> None:
         """A RegisteredModel of the repository."""
         repository = {"url": self.url, "branch": "main", "interval": "5s", "maxTagsPerPush": 0}
         repository |= spec.pop("repository", {})
-        self.apply(registered_model(name, repository=repository, **spec))
+        if not name and self.name != "digits":
+            spec.setdefault("artifact", "digits")
+        self.apply(registered_model(name or self.name, repository=repository, **spec))
 
     def version(self, name: str, **spec: Any) -> None:
-        self.apply(model_version(name, **spec))
+        self.apply(model_version(name, **{"model": self.name, **spec}))
 
-    def stage(self, name: str = "digits-prod", **spec: Any) -> None:
-        self.apply(stage_assignment(name, **spec))
+    def stage(self, name: str = "", **spec: Any) -> None:
+        name = name or f"{self.name}-prod"
+        self.apply(stage_assignment(name, **{"model": self.name, **spec}))
 
     def patch(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
         body = json.dumps({"spec": spec})
@@ -80,6 +85,17 @@ class World:
         """The condition Ready once it gives this reason for the present generation."""
         self._await(kind, name, lambda c: c.get("reason") == reason, patience)
         return self.condition(kind, name)
+
+    def await_said(
+        self, kind: str, name: str, reason: str, *words: str, patience: float = 30
+    ) -> None:
+        """Wait until Ready gives this reason, and a message with all of these words."""
+
+        def fits(condition: Object) -> bool:
+            said = condition.get("message", "")
+            return condition.get("reason") == reason and all(word in said for word in words)
+
+        self._await(kind, name, fits, patience)
 
     def _await(self, kind: str, name: str, fits: Any, patience: float) -> None:
         try:

@@ -6,12 +6,20 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from playbill.api.base import Pending
 from playbill.api.errors import Stalled, Trouble
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.store import Resource
+from playbill.ledger.grammar import (
+    AssignmentTag,
+    DeprecationTag,
+    DeregistrationTag,
+    RegistrationTag,
+    TagName,
+    UnassignmentTag,
+    parse_tag,
+)
 from playbill.ledger.intents import (
     AnyIntent,
     Asker,
@@ -33,7 +41,6 @@ def intent_of(
     """What a resource asks of the ledger.
 
     `commit` is what its revision resolved to; `users` are the live assignments that name it.
-    Raises Stalled when what stands in its status cannot be read.
     """
     match resource:
         case RegisteredModel():
@@ -48,7 +55,7 @@ def _model_intent(model: RegisteredModel) -> ModelIntent:
     return ModelIntent(
         asker=asker_of(model),
         artifact=model.artifact,
-        pending=reservation_of(model.status.pending),
+        pending=reservation_of(model, model.artifact),
         deprecated=model.spec.deprecated,
     )
 
@@ -62,7 +69,7 @@ def _version_intent(
         asker=asker_of(version),
         artifact=artifact,
         message=spec.message,
-        pending=reservation_of(status.pending),
+        pending=reservation_of(version, artifact),
         recorded=status.tag,
         version=spec.version,
         status_version=status.version,
@@ -87,7 +94,7 @@ def _stage_intent(assignment: StageAssignment, *, artifact: str) -> StageIntent:
         asker=asker_of(assignment),
         artifact=artifact,
         message=spec.message,
-        pending=reservation_of(status.pending),
+        pending=reservation_of(assignment, artifact),
         recorded=status.current.tag if status.current and this_generation else None,
         stage=spec.stage,
         version=spec.version,
@@ -117,25 +124,62 @@ def spec_hash(resource: Resource) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def reservation_of(pending: Pending | None) -> Reservation | None:
-    """The reserved tags of a status, None when there are none."""
+def reservation_of(resource: Resource, artifact: str) -> Reservation | None:
+    """The reserved tags of a status, None when there are none.
+
+    What the operator would not have written for this object was put there by somebody else:
+    it is never pushed, and counts as lost, like any other status.
+    """
+    pending = resource.status.pending
     if pending is None or not pending.tags:
         return None
-    return Reservation(
-        generation=pending.generation,
-        tags=tuple(
+    try:
+        tags = [
             TagObject.parse(tag.object.encode(errors="surrogateescape")) for tag in pending.tags
-        ),
-    )
+        ]
+    except (Stalled, ValueError):
+        return None
+    if not all(_is_due_to(resource, artifact, parse_tag(tag.name)) for tag in tags):
+        return None
+    return Reservation(generation=pending.generation, tags=tuple(tags))
+
+
+def _is_due_to(resource: Resource, artifact: str, name: TagName | None) -> bool:
+    """Whether a tag of this name is one that the object may ask for."""
+    if name is None or name.artifact != artifact:
+        return False
+    match resource:
+        case RegisteredModel():
+            return isinstance(name, DeprecationTag | UnassignmentTag)
+        case ModelVersion():
+            return isinstance(name, RegistrationTag | DeregistrationTag)
+        case StageAssignment():
+            return (
+                isinstance(name, AssignmentTag | UnassignmentTag)
+                and name.stage == resource.spec.stage
+            )
 
 
 def owner_of(claimants: Iterable[Resource]) -> Resource | None:
-    """The oldest of those that claim one version or stage; ties go by uid."""
+    """The oldest of those that claim one version or stage.
+
+    Kubernetes tells ages to the second: within one, whoever has it already keeps it.
+    """
     return min(
         claimants,
-        key=lambda r: (r.metadata.creation_timestamp, r.metadata.uid),
+        key=lambda r: (r.metadata.creation_timestamp, not _is_established(r), r.metadata.uid),
         default=None,
     )
+
+
+def _is_established(resource: Resource) -> bool:
+    match resource:
+        case ModelVersion():
+            return resource.status.tag is not None
+        case StageAssignment():
+            return resource.status.current is not None
+        case RegisteredModel():
+            return True
 
 
 def refuse_claimed(resource: ModelVersion | StageAssignment, claimants: Iterable[Resource]) -> None:

@@ -88,7 +88,7 @@ class Repositories:
         """Gives the passing fault that kept something from being written, if one did."""
         state.rejected = {}
         candidates = sorted(state.candidates)
-        wanted = dict(state.wanted)
+        wanted, digest = dict(state.wanted), state.digest
         async with self._remote(state, models) as remote:
             desk = KubeDesk(
                 kube=self._kube,
@@ -103,7 +103,8 @@ class Repositories:
             unread = {artifact for _, artifact in state.unread}
             await self._read_facts(state, remote, outcome, [*wanted, *head_changed])
         reread = unread - {artifact for _, artifact in state.unread}
-        self._succeed(state, models, outcome, candidates, wanted, reread, bool(head_changed))
+        moved = bool(head_changed) or state.digest != digest
+        self._succeed(state, models, outcome, candidates, wanted, reread, moved)
         return next((t for t in outcome.refused.values() if isinstance(t, Retry)), None)
 
     def _terms(self, state: RepositoryState, models: Sequence[RegisteredModel]) -> Terms:
@@ -199,8 +200,9 @@ class Repositories:
         candidates: Sequence[ObjectKey],
         wanted: dict[FactsKey, set[ObjectKey]],
         reread: set[str],
-        head_changed: bool,
+        moved: bool,
     ) -> None:
+        """`moved` is said of any branch or tag: a revision that was not there may be now."""
         first, had_trouble = state.view is None, state.trouble is not None
         state.trouble = None
         state.candidates.difference_update(candidates)
@@ -213,11 +215,11 @@ class Repositories:
         woken = {*candidates, *(key for keys in wanted.values() for key in keys)}
         for model in models:
             everyone = first or had_trouble or model.artifact in changed
-            if everyone or head_changed:
+            if everyone or moved:
                 woken.add(key_of(model))
             if everyone:
                 woken |= self._dependents(model)
-            elif head_changed:
+            elif moved:
                 woken |= self._unsettled(model)
         for key in sorted(woken):
             self._wake(key)

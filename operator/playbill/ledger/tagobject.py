@@ -116,5 +116,5 @@ def _invalid(name: str) -> Stalled:
     return Stalled(
         "InvalidTagObject",
         f"no annotated tag can be made {name!r}: it needs a commit id of 40 hex digits, a name of "
-        "one line and a time before the year 10000; if it comes from status.pending, remove that",
+        "one line and a time before the year 10000",
     )
