@@ -1,6 +1,7 @@
 """`python -m examples.demo up` and `down`."""
 
 import argparse
+import os
 import shutil
 import sys
 
@@ -12,6 +13,7 @@ from examples.demo.story import OPERATOR_NAMESPACE, Story, SurpriseError
 from examples.demo.witnesses import DisagreementError, Witnesses
 
 OPERATOR = "deploy/overlays/local"
+IMAGE = "localhost/digits-server:dev"  # built from examples/server
 SURPRISES = (
     CommandFailedError,
     DisagreementError,
@@ -42,6 +44,7 @@ def up(places: Places) -> int:
     places.root.mkdir(parents=True)
     narrator = Narrator(directory=places.checkout, environment=places.environment())
     try:
+        build_image(narrator)
         use_cluster(users, places=places, narrator=narrator)
         server = gitserver.start(places.server, address=address)
         server.create(project.NAME)
@@ -80,6 +83,17 @@ def remove_namespace(narrator: Narrator) -> None:
             )
             narrator.run("kubectl", *release)
         narrator.run(*delete, "--timeout=60s")
+
+
+def build_image(narrator: Narrator) -> None:
+    """Have the model server's image in the local cluster; what is there already is kept."""
+    if os.environ.get("KUBECONFIG"):
+        narrator.say(f"KUBECONFIG is set: the cluster has to know the image {IMAGE} already.")
+        return
+    build = ("-m", "deploy.local", "image", IMAGE, "--file", "examples/server/Dockerfile")
+    narrator.ask(
+        "env", "--unset=KUBECONFIG", sys.executable, *build, "--context", "examples/server"
+    )
 
 
 def use_cluster(users: str, *, places: Places, narrator: Narrator) -> None:

@@ -1,6 +1,6 @@
 """What the reader sees: chapters, commands before they run, and what they answered.
 
-Every command that is printed is the one that runs, and can be pasted into a shell.
+What stands after a `$` can be pasted into a shell, and does there what it does here.
 """
 
 import os
@@ -43,6 +43,11 @@ class Narrator:
     def found(self, text: str) -> None:
         """Say what was checked and holds."""
         print(f"{self._painted('✓', '1;32')} {text}", flush=True)
+
+    def edit(self, what: str, change: str) -> None:
+        """Show what a person would change in an editor."""
+        print(self._painted(f"# in {what}:", "1"))
+        self.answer(change)
 
     def announce(self, command: str) -> None:
         print(self._painted(f"$ {command}", "1"), flush=True)

@@ -71,6 +71,7 @@ def make(directory: Path, *, server: GitServer, narrator: Narrator) -> Project:
     for name, value in identity(server).items():
         narrator.ask(*git, "config", name, value)
     narrator.ask(*git, "remote", "add", "origin", server.repository(NAME))
+    narrator.announce(f"cd {directory.relative_to(narrator.directory)}")
     with inside(directory, narrator.environment):
         start_dvc(server)
         narrator.ask(*git, "add", ".")

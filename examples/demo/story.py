@@ -95,10 +95,8 @@ class Story:
             "tag in GTO's notation, and reads metrics and digest from the commit.",
         )
         manifests.fill_in(self.places.manifests, self.server)
-        self.narrator.announce(
-            f"cp examples/*.yaml {self.places.manifests.relative_to(self.places.checkout)}"
-            "   # with this server's url and passwords"
-        )
+        self.narrator.say("The files are those of examples/, with this server's url and passwords.")
+        self.narrator.announce(f"cd {self.places.manifests.relative_to(self.places.checkout)}")
         self.kubectl("apply", "-f", "secrets.yaml", "-f", "registeredmodel.yaml")
         self.kubectl("apply", "-f", "modelversions.yaml")
         self.ready("mver/digits-v1.0.0", "mver/digits-v1.1.0")
@@ -244,8 +242,7 @@ class Story:
         """Promote by an edit of stages.yaml."""
         name = f"{MODEL}-{stage}"
         change = manifests.change_version(self.places.manifests / "stages.yaml", name, version)
-        self.narrator.announce(f"edit stages.yaml   # {name}")
-        self.narrator.answer(change)
+        self.narrator.edit(f"stages.yaml, {name}", change)
         self.kubectl("apply", "-f", "stages.yaml")
         self.stages[stage] = version
         self.ready(f"stage/{name}")
@@ -254,7 +251,7 @@ class Story:
         """Take the stage out of stages.yaml and out of the cluster."""
         name = f"{MODEL}-{stage}"
         manifests.remove(self.places.manifests / "stages.yaml", name)
-        self.narrator.announce(f"edit stages.yaml   # without {name}")
+        self.narrator.edit("stages.yaml", f"- all of {name}")
         self.kubectl("delete", "stage", name)
         del self.stages[stage]
 
