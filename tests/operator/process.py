@@ -29,7 +29,6 @@ class OperatorProcess:
     directory: Path
     options: Sequence[str] = ()
     environment: dict[str, str] = field(default_factory=dict)
-    without: Sequence[str] = ()
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -47,7 +46,7 @@ class OperatorProcess:
         return self._process is not None and self._process.poll() is None
 
     def command(self) -> list[str]:
-        words = [
+        return [
             sys.executable, "-m", "playbill.cli", "run",
             "--kubeconfig", str(self.kubeconfig),
             "--namespace", self.namespace,
@@ -58,7 +57,6 @@ class OperatorProcess:
             "--no-leader-election", "--log-format", "text",
             *self.options,
         ]  # fmt: skip
-        return [word for word in words if word not in self.without]
 
     def start(self) -> OperatorProcess:
         """Start it, in a process group of its own, and wait until it serves."""

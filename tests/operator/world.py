@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -53,6 +54,10 @@ class World:
     def patch(self, kind: str, name: str, spec: Mapping[str, Any]) -> None:
         body = json.dumps({"spec": spec})
         self.kubectl("patch", "-n", self.namespace, kind, name, "--type=merge", "-p", body)
+
+    def look(self) -> None:
+        """Have the operator look at the repository now, as any change of the model does."""
+        self.patch("rmodel", self.name, {"description": secrets.token_hex(4)})
 
     def delete(self, kind: str, name: str, *, wait: bool = True) -> None:
         self.kubectl("delete", "-n", self.namespace, kind, name, f"--wait={str(wait).lower()}")

@@ -83,24 +83,29 @@ def _version_intent(
 
 def _stage_intent(assignment: StageAssignment, *, artifact: str) -> StageIntent:
     spec, status = assignment.spec, assignment.status
-    recorded = next((c for c in status.conditions if c.type == "Recorded"), None)
-    was_recorded = recorded is not None and recorded.status == "True"
-    this_generation = (
-        was_recorded
-        and recorded is not None
-        and recorded.observed_generation == assignment.metadata.generation
-    )
+    was_recorded = any(c.type == "Recorded" and c.status == "True" for c in status.conditions)
     return StageIntent(
         asker=asker_of(assignment),
         artifact=artifact,
         message=spec.message,
         pending=reservation_of(assignment, artifact),
-        recorded=status.current.tag if status.current and this_generation else None,
+        recorded=_recorded_tag(assignment),
         stage=spec.stage,
         version=spec.version,
         leaving=assignment.metadata.deletion_timestamp is not None,
         was_recorded=was_recorded,
     )
+
+
+def _recorded_tag(assignment: StageAssignment) -> str | None:
+    """The tag that put on stage what the spec asks for, if its present generation has been
+    answered: no trouble that passes makes that unknown."""
+    current, version = assignment.status.current, assignment.spec.version
+    if current is None or version is None:
+        return None
+    if assignment.status.observed_generation != assignment.metadata.generation:
+        return None
+    return current.tag if current.version.removeprefix("v") == version.removeprefix("v") else None
 
 
 def asker_of(resource: Resource) -> Asker:

@@ -16,7 +16,7 @@ from playbill.api.registered_model import (
 )
 from playbill.controllers.conditions import Summary, conditions, timestamp
 from playbill.git.project import ArtifactFacts
-from playbill.ledger.grammar import next_version, parse_tag
+from playbill.ledger.grammar import next_version
 from playbill.ledger.state import Ledger
 from playbill.ledger.view import ArtifactView
 
@@ -120,13 +120,10 @@ def one_line(words: Iterable[str]) -> str:
 
 
 def _problems(ledger: Ledger, artifact: str) -> list[LedgerProblem]:
-    found = []
-    for problem in ledger.problems:
-        name = parse_tag(problem.tag)
-        if name is not None and name.artifact == artifact:
-            found.append(
-                LedgerProblem(
-                    tag=problem.tag[:512], reason=problem.reason, message=problem.message[:1024]
-                )
-            )
-    return found[:MOST_PROBLEMS]
+    """The problems of tags that begin as this artifact's do, readable or not."""
+    in_tag = artifact.replace(":", "=")
+    found = [p for p in ledger.problems if p.tag.startswith((f"{in_tag}@", f"{in_tag}#"))]
+    return [
+        LedgerProblem(tag=problem.tag[:512], reason=problem.reason, message=problem.message[:1024])
+        for problem in found[:MOST_PROBLEMS]
+    ]

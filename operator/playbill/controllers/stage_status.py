@@ -44,11 +44,11 @@ def stage_status(
     old, generation = assignment.status, assignment.metadata.generation
     summary = sum_up(recorded, serving)
     parts = [_recorded(recorded), *([_rolled_out(serving)] if serving else [])]
-    known: dict[str, Any] = (
-        _ledger_part(assignment, artifact)
-        if artifact is not None
-        else {"current": old.current, "history": old.history}
-    )
+    known: dict[str, Any] = {"current": old.current, "history": old.history}
+    if artifact is not None:
+        known = _ledger_part(assignment, artifact)
+    if summary.reason == "TagVanished":
+        known["current"] = old.current  # what is served still, and the tag that is missed
     return StageAssignmentStatus(
         observed_generation=generation if summary.final else old.observed_generation,
         conditions=conditions(

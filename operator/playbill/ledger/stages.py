@@ -33,10 +33,10 @@ def decide_stage(intent: StageIntent, view: View, now: int) -> Decision:
     if intent.version is None:
         return Settled(winner.assignment if winner else None)
     version = check_version(intent.version)
-    commit = _commit(artifact, version)
     if winner is not None and winner.version == version:
         return Settled(winner.assignment)
     _refuse_vanished(intent, view)
+    commit = _commit(artifact, version)
     refuse_deprecated(artifact)
     _refuse_ambiguous(artifact, version, commit)
     reason = _refuse_contest(intent, view, artifact)
