@@ -1,0 +1,36 @@
+"""A git server that holds the first push until it is told to go on."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tests.cluster.kubectl import eventually
+from tests.servers.remote import Remote
+
+_SCRIPT = """
+if mkdir '{place}/taken' 2>/dev/null; then
+  : > '{place}/reached'
+  while [ ! -e '{place}/open' ]; do sleep 0.02; done
+fi
+"""
+
+
+@dataclass(slots=True)
+class Gate:
+    """`pre-receive` holds it before anything has landed, `post-receive` when all of it has."""
+
+    remote: Remote
+    hook: Literal["pre-receive", "post-receive"]
+    place: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        number = len(list(self.remote.path.glob("gate-*")))
+        self.place = self.remote.path / f"gate-{number}"
+        self.place.mkdir()
+        self.remote.hook(self.hook, _SCRIPT.format(place=self.place))
+
+    def await_push(self) -> None:
+        eventually((self.place / "reached").exists)
+
+    def open(self) -> None:
+        (self.place / "open").touch()
