@@ -9,7 +9,7 @@ from playbill.api.errors import Retry, Stalled, Trouble
 from playbill.api.stage_assignment import FINALIZER, StageAssignment
 from playbill.controllers.conditions import Summary
 from playbill.controllers.desk import RESOURCES
-from playbill.controllers.judging import Judgement, is_hopeless
+from playbill.controllers.judging import Judgement, is_hopeless, judge
 from playbill.controllers.shell import Shell
 from playbill.controllers.stage_status import Serving, recorded_summary, stage_status
 from playbill.controllers.store import Resource
@@ -23,6 +23,12 @@ MANAGER = "playbill"
 PROGRESS_SECONDS = 5.0
 """A rollout under way is looked at this often, beside the Deployment's own events."""
 
+OBSTACLE_SECONDS = 20.0
+"""So often is looked whether an obstacle is gone that no event of ours tells of."""
+
+OBSTACLES = frozenset({"NotOwned", "Refused", "Forbidden"})
+"""What others put right: their object of our name, a quota or a policy, a missing right."""
+
 
 @dataclass(frozen=True, slots=True)
 class StageAssignments:
@@ -35,11 +41,11 @@ class StageAssignments:
         """One pass over one assignment; seconds until the next, if one is needed."""
         if assignment.metadata.deletion_timestamp is not None:
             return await self._leave(assignment)
+        if self._wants_finalizer(assignment):
+            return await self._hold(assignment)
         judgement = self.shell.judge(assignment)
         if judgement is None:
             return None
-        if _wants_finalizer(assignment, judgement):
-            return await self._hold(assignment)
         recorded = _recorded(assignment, judgement)
         if recorded is None:
             return None
@@ -83,9 +89,19 @@ class StageAssignments:
         if not await self.shell.reporter.report(assignment, status, settled=settled):
             return 0.0
         self._measure(assignment, judgement, serving)
-        if serving is not None and isinstance(serving.verdict, Progressing):
-            return PROGRESS_SECONDS
-        return judgement.trouble.after if isinstance(judgement.trouble, Retry) else None
+        again = _next_look(serving)
+        if again is None and isinstance(judgement.trouble, Retry):
+            return judgement.trouble.after
+        return again
+
+    def _wants_finalizer(self, assignment: StageAssignment) -> bool:
+        """Before anything is written or asked for, lest the reservation meet a newer object;
+        and not for one that owns nothing."""
+        held = FINALIZER in assignment.metadata.finalizers
+        if held or assignment.spec.deletion_policy != "Record":
+            return False
+        judgement = judge(assignment, self.shell.catalogue, int(time.time()))
+        return judgement is not None and judgement.state is not None
 
     async def _hold(self, assignment: StageAssignment) -> float:
         """Put our finalizer on, so that a deletion can be recorded before the object goes."""
@@ -188,6 +204,16 @@ class StageAssignments:
         self.shell.metrics.stage_transitions.labels(assignment.spec.stage, result).inc()
 
 
+def _next_look(serving: Serving | None) -> float | None:
+    match serving.verdict if serving else None:
+        case Progressing():
+            return PROGRESS_SECONDS
+        case Failed(reason=reason) if reason in OBSTACLES:
+            return OBSTACLE_SECONDS
+        case _:
+            return None
+
+
 def _result(serving: Serving | None) -> str | None:
     match serving.verdict if serving else None:
         case RolledOut():
@@ -196,13 +222,6 @@ def _result(serving: Serving | None) -> str | None:
             return "failed"
         case _:
             return None
-
-
-def _wants_finalizer(assignment: StageAssignment, judgement: Judgement) -> bool:
-    """Before anything is written for it, and not for one that owns nothing."""
-    if FINALIZER in assignment.metadata.finalizers or judgement.state is None:
-        return False
-    return assignment.spec.deletion_policy == "Record"
 
 
 def _recorded(assignment: StageAssignment, judgement: Judgement) -> Summary | None:
