@@ -1,9 +1,12 @@
 """`python -m examples.demo up` and `down`."""
 
 import argparse
+import contextlib
+import fcntl
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 
 from examples.demo import gitserver, manifests, project
 from examples.demo.gitserver import GitServer, GitServerError
@@ -24,15 +27,36 @@ SURPRISES = (
 )
 
 
+class BusyError(Exception):
+    """The demo is in use; wait for the other process."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m examples.demo", description=__doc__)
     parser.add_argument("verb", choices=("up", "down"))
     arguments = parser.parse_args()
+    places = Places()
     try:
-        return up(Places()) if arguments.verb == "up" else down(Places())
-    except MissingError as missing:
-        print(f"error: {missing}", file=sys.stderr)
+        with alone(places):
+            return up(places) if arguments.verb == "up" else down(places)
+    except (MissingError, BusyError) as problem:
+        print(f"error: {problem}", file=sys.stderr)
         return 1
+
+
+@contextlib.contextmanager
+def alone(places: Places) -> Iterator[None]:
+    """Two tellings would take away each other's stage.
+
+    Raises BusyError while another process of this checkout tells the story.
+    """
+    places.local.mkdir(exist_ok=True)
+    with (places.local / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError("the demo is being told or taken down by another process") from None
+        yield
 
 
 def up(places: Places) -> int:
@@ -107,12 +131,14 @@ def start_operator(narrator: Narrator) -> None:
     narrator.chapter(
         "The operator", "One pod, and the kinds RegisteredModel, ModelVersion and StageAssignment."
     )
-    narrator.run(
-        "kubectl", "apply", "--server-side", "--force-conflicts", "-k", OPERATOR, quiet=True
-    )
+    deployment = ("deployment/playbill", "--namespace", OPERATOR_NAMESPACE)
+    before = narrator.ask("kubectl", "get", *deployment, "--ignore-not-found", "--output=name")
+    apply = ("kubectl", "apply", "--server-side", "--force-conflicts", "-k", OPERATOR)
+    narrator.run(*apply, quiet=True)
     narrator.run("kubectl", "apply", "-f", "examples/namespace.yaml")
-    status = ("kubectl", "rollout", "status", "deployment/playbill", "-n", OPERATOR_NAMESPACE)
-    narrator.run(*status, "--timeout=60s", quiet=True)
+    if before:  # its image may have been built anew under the same name
+        narrator.run("kubectl", "rollout", "restart", *deployment, quiet=True)
+    narrator.run("kubectl", "rollout", "status", *deployment, "--timeout=60s", quiet=True)
 
 
 def story(places: Places, *, server: GitServer, narrator: Narrator) -> Story:
@@ -131,7 +157,7 @@ def investigate(narrator: Narrator) -> None:
     for command in (
         ("get", "rmodel,mver,stage,deployments,pods", "-o", "wide"),
         ("get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp"),
-        ("logs", "deployment/playbill", "-n", OPERATOR_NAMESPACE, "--tail=30"),
+        ("logs", "deployment/playbill", "-n", OPERATOR_NAMESPACE, "--tail=60"),
     ):
         try:
             narrator.run("kubectl", *command)
