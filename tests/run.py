@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL_KUBECONFIG = ROOT / ".local/kubeconfig"
 PYTEST = (sys.executable, "-m", "pytest", "-q")
+# These wait most of the time, each for an operator and a namespace of its own.
+SIDE_BY_SIDE = (*PYTEST, "-n", "3", "--dist", "loadfile")
 LOCAL = (sys.executable, "-m", "deploy.local")
 DEMO = (sys.executable, "-m", "examples.demo")
 PACKAGES = {
@@ -86,8 +88,8 @@ def stages(*, ours: bool, was_up: bool) -> list[Stage]:
         found.append(Stage("image", ("make", "image"), needed=True))
     found += [
         Stage("API server", (*PYTEST, "-m", "not localcluster", "tests/cluster")),
-        Stage("operator", (*PYTEST, "tests/operator")),
-        Stage("pods", (*PYTEST, "tests/e2e")),
+        Stage("operator", (*SIDE_BY_SIDE, "tests/operator")),
+        Stage("pods", (*SIDE_BY_SIDE, "tests/e2e")),
     ]
     if ours:
         found += [
