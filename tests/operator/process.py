@@ -99,15 +99,19 @@ class OperatorProcess:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that bear these labels; 0 without any."""
+        return sum(
+            value
+            for sample, its, value in self.samples()
+            if sample == name and labels.items() <= its.items()
+        )
+
+    def samples(self) -> list[tuple[str, dict[str, str], float]]:
+        """All that it measures now: name, labels, value."""
         url = f"http://127.0.0.1:{self.port}/metrics"
         with urllib.request.urlopen(url, timeout=5) as answer:
             text = answer.read().decode()
-        return sum(
-            sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if sample.name == name and labels.items() <= sample.labels.items()
-        )
+        families = text_string_to_metric_families(text)
+        return [(s.name, s.labels, s.value) for family in families for s in family.samples]
 
     def tail(self, lines: int = 40) -> str:
         """The end of its log."""

@@ -77,7 +77,7 @@ class Repositories:
             return interval(models)
         finally:
             slow.cancel()
-            state.slow = False
+            state.slow, state.under_way = False, frozenset()
         if unanswered is not None:
             raise unanswered
         return interval(models)
@@ -88,6 +88,7 @@ class Repositories:
         """Gives the passing fault that kept something from being written, if one did."""
         state.rejected = {}
         candidates = sorted(state.candidates)
+        state.under_way = frozenset(candidates)
         wanted, digest = dict(state.wanted), state.digest
         async with self._remote(state, models) as remote:
             desk = KubeDesk(

@@ -33,6 +33,7 @@ class RepositoryState:
     """One repository: its newest snapshot, its trouble, and who waits for a pass.
 
     `candidates` are the objects for which something is to be written or looked up;
+    `under_way` are those of them that the present pass works for: it wakes them when it ends.
     `rejected` holds what the server refused, by uid and generation, until the next look;
     `unread` are facts that a passing fault kept from being read.
     """
@@ -48,6 +49,7 @@ class RepositoryState:
     trouble: Trouble | None = None
     slow: bool = False
     candidates: set[ObjectKey] = field(default_factory=set)
+    under_way: frozenset[ObjectKey] = frozenset()
     rejected: dict[str, tuple[int, Trouble]] = field(default_factory=dict)
     resolved: dict[str, Resolved] = field(default_factory=dict)
     facts: dict[FactsKey, ArtifactFacts] = field(default_factory=dict)

@@ -34,7 +34,8 @@ class Shell:
         key = key_of(resource)
         if judgement.needs_pass:
             judgement.state.candidates.add(key)
-            if judgement.at_once:
+            # Its own reservation comes back as news; the pass that made it will tell the end.
+            if judgement.at_once and key not in judgement.state.under_way:
                 self.look(judgement.state.key)
         else:
             judgement.state.candidates.discard(key)
