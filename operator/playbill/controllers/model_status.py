@@ -90,7 +90,7 @@ def _ledger_part(
         "on_stage": one_line(f"{s.name}={s.version}" for s in stages) or None,
         "branch": facts.branch,
         "head_commit": facts.head,
-        "deprecated": artifact.deprecated or None,
+        "deprecated": artifact.deprecated,
         "description": model.spec.description or (project.description if project else None) or None,
         "labels": model.spec.labels or (list(project.labels) if project else []),
         "type": (project.type if project else None) or None,

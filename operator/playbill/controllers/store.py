@@ -129,8 +129,9 @@ class Store:
         held = self._workloads.get(key)
         if held is not None and _version(raw) < _version(held) and _uid(raw) == _uid(held):
             return
-        raw["metadata"].pop("managedFields", None)
-        self._workloads[key] = raw
+        # Whoever told us may be reading it still, in another thread: it is left as it is.
+        metadata = {k: v for k, v in raw["metadata"].items() if k != "managedFields"}
+        self._workloads[key] = {**raw, "metadata": metadata}
 
     def drop_workload(self, raw: Mapping[str, Any]) -> None:
         """Forget a Deployment or a Service that was deleted."""

@@ -24,8 +24,13 @@ def draft(
     seconds: int,
     subject: str,
     reason: str | None = None,
+    undoes: LedgerEvent | None = None,
 ) -> TagObject:
-    """Put one tag together; Stalled when git cannot hold its name beside those it has."""
+    """Put one tag together; Stalled when git cannot hold its name beside those it has.
+
+    The user's words go into it, unless they are those of the tag that it undoes: what was
+    said for a version is not said against it.
+    """
     tag = name.format()
     obstacle = view.obstacle(tag)
     if obstacle is not None:
@@ -37,7 +42,7 @@ def draft(
         email=view.author.email,
         seconds=seconds,
         message=message.compose(
-            subject, text=intent.message, trailers=_trailers(view.author, intent, reason)
+            subject, text=_words(intent, undoes), trailers=_trailers(view.author, intent, reason)
         ),
     )
 
@@ -64,6 +69,13 @@ def next_second(*, view: View, last: int, now: int, events: tuple[LedgerEvent, .
         f"waiting {ahead - FARTHEST_AHEAD} s for the clock: tags must be later than the last one",
         after=float(ahead - FARTHEST_AHEAD),
     )
+
+
+def _words(intent: Intent, undoes: LedgerEvent | None) -> str | None:
+    if undoes is None or intent.message is None:
+        return intent.message
+    _, as_written, _ = message.split(message.compose("-", text=intent.message, trailers={}))
+    return None if undoes.body == as_written else intent.message
 
 
 def _obstructed(tag: str, obstacle: str) -> Stalled:

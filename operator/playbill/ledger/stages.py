@@ -140,16 +140,14 @@ def _leave(intent: StageIntent, view: View, artifact: ArtifactView, now: int) ->
     """Empty the stage: for GTO that takes one unassignment for each version that holds it.
 
     The holder of longest standing goes first, so that the one in charge stays to the last
-    when there are more than one reservation can hold.
+    when there are more than one reservation can hold. What is in flight goes before them all,
+    for this reservation replaces the one that tells of it.
     """
     found = artifact.stage(intent.stage)
     holders = found.holders if found else ()
-    leaving = (
-        {h.commit: h.version for h in reversed(holders)}
-        if _ever_ours(intent, view, holders)
-        else {}
-    )
-    leaving |= _still_in_flight(intent, view, artifact)
+    leaving = _still_in_flight(intent, view, artifact)
+    if _ever_ours(intent, view, holders):
+        leaving |= {h.commit: h.version for h in reversed(holders)}
     if not leaving:
         return Settled(found.last_event if found else None)
     seconds = _second(intent, view, artifact, now)
@@ -161,6 +159,7 @@ def _leave(intent: StageIntent, view: View, artifact: ArtifactView, now: int) ->
             target=commit,
             seconds=seconds,
             subject=message.unassigning(intent.artifact, intent.stage, version),
+            undoes=found.last_event if found else None,
         )
         for i, (commit, version) in enumerate(list(leaving.items())[:MOST_AT_ONCE], start=1)
     ]

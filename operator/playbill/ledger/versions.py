@@ -214,6 +214,7 @@ def _deregister(
         target=known.commit,
         seconds=seconds,
         subject=message.deregistering(intent.artifact, known.version),
+        undoes=known.registration,
     )
     return Write((tag,), reserve=False)
 
