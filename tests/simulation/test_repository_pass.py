@@ -201,7 +201,7 @@ def test_no_tag_is_lost_or_doubled(setting: str) -> None:
 
 def test_without_the_reservation_tags_are_doubled() -> None:
     chances = Chances(late=0.25)
-    broken = [
-        seed for seed in range(RUNS) if faults(run(seed, chances, leaders=2, reserving=False))
-    ]
-    assert broken, "the simulation is too kind: it cannot tell that the reservation is needed"
+    broken = (
+        seed for seed in range(5 * RUNS) if faults(run(seed, chances, leaders=2, reserving=False))
+    )
+    assert next(broken, None) is not None, "too kind a world: it does not need the reservation"

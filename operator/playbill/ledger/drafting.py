@@ -15,7 +15,7 @@ FARTHEST_AHEAD = 5
 what people write in the meantime (measured: 1,000 s nullified a later `gto assign`)."""
 
 
-def draft(
+def draft(  # noqa: PLR0913 - a tag has that many parts
     *,
     view: View,
     intent: Intent,
