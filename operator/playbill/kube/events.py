@@ -60,7 +60,7 @@ class Recorder:
         self._window = window
         self._clock = clock
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(limit)
-        self._said: dict[tuple[str, str, str], float] = {}
+        self._said: dict[str, tuple[tuple[str, str], float]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -78,7 +78,7 @@ class Recorder:
     def emit(
         self, about: Reference, kind: Literal["Normal", "Warning"], reason: str, message: str
     ) -> None:
-        """Say `message` about an object, unless it was said within the window."""
+        """Say `message` about an object, unless it was the last thing said within the window."""
         if self._was_said(about.uid, reason, message):
             return
         try:
@@ -87,16 +87,18 @@ class Recorder:
             logger.warning("Too many Events wait; dropped %s of %s", reason, about.name)
 
     def _was_said(self, uid: str, reason: str, message: str) -> bool:
+        """Whether this is what was last said about the object: a way back is news again."""
         now = self._clock()
         # Oldest first, for a dict keeps its order: forgetting stops at the first that is fresh.
-        for key, at in list(self._said.items()):
+        for known, (_, at) in list(self._said.items()):
             if now - at < self._window:
                 break
-            del self._said[key]
-        said = (uid, reason, message)
-        if said in self._said:
+            del self._said[known]
+        last = self._said.get(uid)
+        if last is not None and last[0] == (reason, message):
             return True
-        self._said[said] = now
+        self._said.pop(uid, None)
+        self._said[uid] = ((reason, message), now)
         return False
 
     def _event(self, about: Reference, kind: str, *, reason: str, message: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def judge(deployment: Mapping[str, Any] | None, *, deadline_seconds: int) -> Ver
         return Progressing("the Deployment is not there yet", pods="0/0")
     counts = _Counts.of(deployment)
     if _is_unseen(deployment):
-        return Progressing("the Deployment's controller has not seen the change yet", counts.pods)
+        return Progressing("the rollout has begun", counts.pods)
     if _condition(deployment, "Progressing").get("reason") == "ProgressDeadlineExceeded":
         words = f"no progress within {deadline_seconds} s: {_in_words(deployment, counts)}"
         return Failed("ProgressDeadlineExceeded", words, counts.pods)

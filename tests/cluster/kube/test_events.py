@@ -65,6 +65,19 @@ async def test_what_is_said_twice_is_sent_once_within_the_window(
     ]
 
 
+async def test_the_way_back_is_news_again(kube: Kube, model: Reference) -> None:
+    async with Recorder(kube, instance="pod-1") as recorder:
+        for version in ("v1", "v2", "v1"):
+            recorder.emit(model, "Normal", "RolledOut", f"{version} holds prod")
+
+    items, _ = await kube.list(EVENTS, model.namespace)
+    assert sorted(item["note"] for item in items) == [
+        "v1 holds prod",
+        "v1 holds prod",
+        "v2 holds prod",
+    ]
+
+
 async def test_a_flood_is_cut_off_and_nobody_waits(
     kube: Kube, model: Reference, requests: Requests
 ) -> None:

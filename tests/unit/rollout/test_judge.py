@@ -39,11 +39,11 @@ def deployment(
         (None, Progressing("the Deployment is not there yet", "0/0")),
         (
             {"metadata": {"name": "d", "generation": 1}, "spec": {}},
-            Progressing("the Deployment's controller has not seen the change yet", "0/1"),
+            Progressing("the rollout has begun", "0/1"),
         ),
         (
             deployment(observed=2, all=2, updated=2, ready=2, available=2),
-            Progressing("the Deployment's controller has not seen the change yet", "2/2"),
+            Progressing("the rollout has begun", "2/2"),
         ),
         (deployment(), Progressing("0 of 2 pods ready", "0/2")),
         (
@@ -90,7 +90,7 @@ def deployment(
         ),
         (
             deployment(conditions=(EXCEEDED,), observed=2, all=2, updated=2),
-            Progressing("the Deployment's controller has not seen the change yet", "0/2"),
+            Progressing("the rollout has begun", "0/2"),
         ),
     ],
 )
