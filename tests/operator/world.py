@@ -33,8 +33,8 @@ class World:
     name: str = "digits"
 
     def apply(self, *manifests: Mapping[str, Any]) -> None:
-        for manifest in manifests:
-            self.kubectl("apply", "-n", self.namespace, "-f", "-", manifest=manifest)
+        together = {"apiVersion": "v1", "kind": "List", "items": manifests}
+        self.kubectl("apply", "-n", self.namespace, "-f", "-", manifest=together)
 
     def model(self, name: str = "", **spec: Any) -> None:
         """A RegisteredModel of the repository."""

@@ -44,7 +44,10 @@ def judge(resource: Resource, catalogue: Catalogue, now: int) -> Judgement | Non
         return None
     if state.view is None:
         return Judgement(
-            trouble=state.trouble, state=state, needs_pass=True, at_once=state.trouble is None
+            trouble=state.trouble or (_under_way() if state.slow else None),
+            state=state,
+            needs_pass=True,
+            at_once=state.trouble is None,
         )
     return _by_ledger(intent, state, state.view.artifact(model.artifact), now)
 

@@ -125,7 +125,7 @@ class Git:
             )
             stderr = access.scrub(finished.stderr.decode(errors="replace"))
             if finished.how != "exited" or finished.code not in accept:
-                self._fail(finished, stderr=stderr, operation=operation)
+                self._fail(finished, stderr=stderr, operation=operation, seconds=seconds)
             return Output(code=finished.code, stdout=finished.stdout, stderr=stderr)
         except Trouble as trouble:
             result = "stalled" if isinstance(trouble, Stalled) else "retry"
@@ -172,10 +172,16 @@ class Git:
             **access.environment,
         }
 
-    def _fail(self, finished: Finished, *, stderr: str, operation: str) -> NoReturn:
+    def _fail(
+        self, finished: Finished, *, stderr: str, operation: str, seconds: float | None
+    ) -> NoReturn:
         if finished.how == "timeout":
+            limit = seconds or self.settings.seconds
             raise TimedOut(
-                "RemoteUnavailable", f"git {operation} did not end in time; it is tried again."
+                "RemoteUnavailable",
+                f"git ({operation}) did not end within {limit:g} s; it is tried again. See whether "
+                "the git server answers; if it is only slow, start the operator with a longer "
+                "--git-timeout.",
             )
         if finished.how == "flooded":
             raise Stalled(
