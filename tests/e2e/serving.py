@@ -32,12 +32,10 @@ class Served:
         """Of the assignment, the Deployment and the Service."""
         return f"{self.model}-prod"
 
-    def register(self, **first: Any) -> None:
-        """The model and two versions of it; `first` goes into the spec of v1.0.0."""
-        self.world.model(self.model, repository=OFTEN)
-        self.world.version(
-            f"{self.model}-v1", model=self.model, version=V1, revision="main~2", **first
-        )
+    def register(self, **repository: Any) -> None:
+        """The model, whose repository is looked at often, and two versions of it."""
+        self.world.model(self.model, repository={**OFTEN, **repository})
+        self.world.version(f"{self.model}-v1", model=self.model, version=V1, revision="main~2")
         self.world.version(f"{self.model}-v2", model=self.model, version=V2, revision="main~1")
 
     def assign(self, version: str | None = V1, *, suspend: bool = False, **rollout: Any) -> None:

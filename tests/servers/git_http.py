@@ -9,7 +9,7 @@ from tests.servers.program import Program, find_program
 _CONFIG = """
 server.modules = ("mod_auth", "mod_authn_file", "mod_alias", "mod_setenv", "mod_cgi"{tls_module})
 server.document-root = "{state}"
-server.bind = "127.0.0.1"
+server.bind = "{address}"
 server.port = {port}
 server.errorlog = "{log}"
 server.upload-dirs = ("{state}")
@@ -31,19 +31,29 @@ auth.require = ("/" => ("method" => "basic", "realm" => "git", "require" => "val
 
 
 class GitHttpServer(Program):
-    """Serves the bare repositories under `root` at `url(name)`; without `user`, to anybody."""
+    """Serves the bare repositories under `root` at `url(name)`; without `user`, to anybody.
+
+    `address` is one of this machine's; the certificate is for loopback alone."""
 
     def __init__(
-        self, root: Path, user: str = "", password: str = "", *, state: Path, tls: bool = False
+        self,
+        root: Path,
+        user: str = "",
+        password: str = "",
+        *,
+        state: Path,
+        tls: bool = False,
+        address: str = Program.address,
     ) -> None:
         super().__init__()
+        self.address = address
         self.root, self.user, self.password, self.state, self.tls = root, user, password, state, tls
         state.mkdir(parents=True, exist_ok=True)
         if tls:
             self.ca = _self_signed(state)
 
     def url(self, name: str) -> str:
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/git/{name}"
+        return f"{'https' if self.tls else 'http'}://{self.address}:{self.port}/git/{name}"
 
     @property
     def secret(self) -> dict[str, bytes]:
@@ -68,6 +78,7 @@ class GitHttpServer(Program):
         tls = f'ssl.engine = "enable"\nssl.pemfile = "{pem}"' if self.tls else ""
         return _CONFIG.format(
             state=self.state,
+            address=self.address,
             port=self.port,
             log=self.log,
             root=self.root,

@@ -28,6 +28,8 @@ def find_program(name: str) -> str:
 class Program:
     """Base of the servers; keeps its port when it is stopped and started again."""
 
+    address = "127.0.0.1"
+
     def __init__(self) -> None:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -59,7 +61,7 @@ class Program:
             if self._process is not None and self._process.poll() is not None:
                 break
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.address, self.port), timeout=1).close()
             except OSError:
                 time.sleep(0.02)
             else:
