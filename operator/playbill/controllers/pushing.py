@@ -1,8 +1,9 @@
 """Pushing a part of a plan so that one bad tag does not hold up the others.
 
-A push is atomic: all of it lands or nothing. When the server names the culprits, their
-artifacts are left out and the rest is pushed again; when it blames all alike (a
-`pre-receive` hook does), the part is halved by artifact until the culprit is alone.
+A push is atomic: all of it lands or nothing. When the server names the culprits, what asked
+for them is left out and the rest is pushed again, for no step stands on another of its plan;
+when it blames all alike (a `pre-receive` hook does), the part is halved by artifact until the
+culprit is alone.
 """
 
 from __future__ import annotations
