@@ -17,7 +17,7 @@ def test_every_order_of_applying_a_model_its_versions_and_its_stage_ends_the_sam
     world = shared_world
     for number, order in enumerate(ORDERS):
         parts = manifests(world, f"model-{number}")
-        world.apply({"apiVersion": "v1", "kind": "List", "items": [parts[what] for what in order]})
+        world.apply(*(parts[what] for what in order))
     eventually(lambda: all_ready(world), patience=60)
     eventually(lambda: {latest_and_on_stage(m) for m in objects(world, "rmodel")} == THE_END)
 
