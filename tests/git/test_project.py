@@ -200,9 +200,16 @@ def test_too_many_metrics_are_cut_and_it_is_said(remote: Remote, mirror: Mirror)
     files = {"dvc.yaml": "metrics: [m.json]", "m.json": f"{{{values}}}"}
     facts = facts_of(remote, mirror, files, "m")
     assert (len(facts.metrics), facts.truncated) == (100, True)
-    files["m.json"] = '{"a": 1, "b": "' + "x" * 33_000 + '"}'
+    values = ", ".join(f'"{number:0250}": "{"ä" * 256}"' for number in range(99))
+    files["m.json"] = f"{{{values}}}"
     facts = facts_of(remote, mirror, files, "m")
-    assert (dict(facts.metrics), facts.truncated) == ({"a": "1"}, True)
+    assert (len(facts.metrics), facts.truncated) == (32 * 1024 // (250 + 512), True)
+
+
+def test_a_long_value_is_cut_and_an_endless_key_is_left_out(remote: Remote, mirror: Mirror) -> None:
+    files = {"dvc.yaml": "params: [p.yaml]", "p.yaml": f"prompt: {'x' * 300}\n{'k' * 254}: 1\n"}
+    facts = facts_of(remote, mirror, files, "m")
+    assert (dict(facts.params), facts.truncated) == ({"prompt": "x" * 255 + "…"}, True)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Literal
 
 from playbill.api.base import Condition
 from playbill.api.errors import Retry, Stalled, Trouble
+from playbill.controllers.bounds import MESSAGE, cut
 
 Phase = Literal["Ready", "Working", "Waiting", "Stalled"]
 
@@ -89,7 +90,7 @@ def _stamped(part: Part, before: Condition | None, generation: int, now: str) ->
         type=part.type,
         status=part.status,
         reason=part.reason,
-        message=part.message,
+        message=cut(part.message, MESSAGE),
         last_transition_time=since,
         observed_generation=generation,
     )

@@ -14,6 +14,7 @@ from playbill.api.registered_model import (
     StageSummary,
     VersionCounts,
 )
+from playbill.controllers.bounds import LONG_TEXT, NAME, TAG, TEXT, cut, cut_or_none, labels
 from playbill.controllers.conditions import Summary, conditions, timestamp
 from playbill.git.project import ArtifactFacts
 from playbill.ledger.grammar import next_version
@@ -22,7 +23,6 @@ from playbill.ledger.view import ArtifactView
 
 MOST_STAGES = 100
 MOST_PROBLEMS = 20
-LONGEST_LINE = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +79,11 @@ def _ledger_part(
     highest = artifact.highest()
     return {
         "artifact": model.artifact,
-        "latest_version": state.latest if state else None,
+        "latest_version": cut_or_none(state.latest, NAME) if state else None,
         "next_versions": NextVersions(
-            major=next_version(highest, "Major"),
-            minor=next_version(highest, "Minor"),
-            patch=next_version(highest, "Patch"),
+            major=cut(next_version(highest, "Major"), NAME),
+            minor=cut(next_version(highest, "Minor"), NAME),
+            patch=cut(next_version(highest, "Patch"), NAME),
         ),
         "versions": VersionCounts(registered=registered, deregistered=len(known) - registered),
         "stages": stages[:MOST_STAGES],
@@ -91,12 +91,16 @@ def _ledger_part(
         "branch": facts.branch,
         "head_commit": facts.head,
         "deprecated": artifact.deprecated,
-        "description": model.spec.description or (project.description if project else None) or None,
-        "labels": model.spec.labels or (list(project.labels) if project else []),
-        "type": (project.type if project else None) or None,
-        "path": (project.path if project else None) or None,
+        "description": model.spec.description or _of(project, "description", LONG_TEXT),
+        "labels": model.spec.labels or labels(project.labels if project else ()),
+        "type": _of(project, "type", TEXT),
+        "path": _of(project, "path", TEXT),
         "problems": _problems(ledger, model.artifact),
     }
+
+
+def _of(project: ArtifactFacts | None, name: str, length: int) -> str | None:
+    return cut_or_none(getattr(project, name, None), length)
 
 
 def stage_summaries(artifact: ArtifactView) -> list[StageSummary]:
@@ -104,8 +108,8 @@ def stage_summaries(artifact: ArtifactView) -> list[StageSummary]:
     stages = artifact.state.stages if artifact.state else {}
     return [
         StageSummary(
-            name=name,
-            version=stage.winner.version,
+            name=cut(name, NAME),
+            version=cut(stage.winner.version, NAME),
             since=timestamp(stage.winner.assignment.seconds),
         )
         for name, stage in sorted(stages.items())
@@ -115,8 +119,7 @@ def stage_summaries(artifact: ArtifactView) -> list[StageSummary]:
 
 def one_line(words: Iterable[str]) -> str:
     """Words with spaces between, cut to what a status may hold."""
-    text = " ".join(words)
-    return text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"
+    return cut(" ".join(words), TEXT)
 
 
 def _problems(ledger: Ledger, artifact: str) -> list[LedgerProblem]:
@@ -124,6 +127,8 @@ def _problems(ledger: Ledger, artifact: str) -> list[LedgerProblem]:
     in_tag = artifact.replace(":", "=")
     found = [p for p in ledger.problems if p.tag.startswith((f"{in_tag}@", f"{in_tag}#"))]
     return [
-        LedgerProblem(tag=problem.tag[:512], reason=problem.reason, message=problem.message[:1024])
+        LedgerProblem(
+            tag=cut(problem.tag, TAG), reason=problem.reason, message=cut(problem.message, TEXT)
+        )
         for problem in found[:MOST_PROBLEMS]
     ]

@@ -14,6 +14,7 @@ from playbill.api.stage_assignment import (
     StageAssignmentStatus,
     WorkloadStatus,
 )
+from playbill.controllers.bounds import NAME, TAG, cut
 from playbill.controllers.conditions import Part, Summary, conditions, timestamp
 from playbill.controllers.version_status import author_of
 from playbill.ledger.events import Assignment, Unassignment
@@ -118,11 +119,11 @@ def _current(holder: Holder | None) -> CurrentVersion | None:
     if holder is None:
         return None
     return CurrentVersion(
-        version=holder.version,
+        version=cut(holder.version, NAME),
         commit=holder.commit,
-        tag=holder.assignment.tag,
+        tag=cut(holder.assignment.tag, TAG),
         since=timestamp(holder.assignment.seconds),
-        by=author_of(holder.assignment)[:512],
+        by=author_of(holder.assignment),
     )
 
 
@@ -132,10 +133,10 @@ def _history(
     return [
         HistoryEntry(
             event="Assigned" if isinstance(event, Assignment) else "Unassigned",
-            version=artifact.version_on(event.commit) or event.commit,
+            version=cut(artifact.version_on(event.commit) or event.commit, NAME),
             at=timestamp(event.seconds),
-            by=author_of(event)[:512],
-            tag=event.tag,
+            by=author_of(event),
+            tag=cut(event.tag, TAG),
         )
         for event in islice(reversed(events), MOST_HISTORY)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from playbill.api.model_version import ArtifactStatus, ModelVersion, ModelVersionStatus
+from playbill.controllers.bounds import LONG_TEXT, NAME, TAG, TEXT, cut, cut_or_none, labels
 from playbill.controllers.conditions import Summary, conditions, timestamp
 from playbill.controllers.model_status import one_line
 from playbill.git.project import ArtifactFacts
@@ -58,14 +59,14 @@ def registered_status(
     return ModelVersionStatus(
         observed_generation=common.observed_generation,
         conditions=common.conditions,
-        version=known.version,
+        version=cut(known.version, NAME),
         commit=known.commit,
         source_commit=known.commit,
-        tag=registration.tag,
+        tag=cut(registration.tag, TAG),
         registered_at=timestamp(registration.seconds),
         registered_by=author_of(registration),
         registered=known.active,
-        stages=stages[:MOST_STAGES],
+        stages=[cut(stage, NAME) for stage in stages[:MOST_STAGES]],
         on_stages=one_line(stages) or None,
         artifact=_artifact(version, facts),
         metrics=version.spec.metrics or (dict(facts.metrics) if facts else None) or None,
@@ -86,8 +87,8 @@ def author_of(event: LedgerEvent) -> str:
     """Who wrote a tag: the resource that asked for it, or the person who tagged."""
     resource, cluster = event.trailers.get(RESOURCE), event.trailers.get(CLUSTER)
     if resource and cluster:
-        return f"{resource} ({cluster})"
-    return f"{event.tagger} <{event.email}>" if event.email else event.tagger
+        return cut(f"{resource} ({cluster})", TAG)
+    return cut(f"{event.tagger} <{event.email}>" if event.email else event.tagger, TAG)
 
 
 def _artifact(version: ModelVersion, facts: ArtifactFacts | None) -> ArtifactStatus | None:
@@ -95,14 +96,14 @@ def _artifact(version: ModelVersion, facts: ArtifactFacts | None) -> ArtifactSta
     if given is None and (facts is None or not (facts.path or facts.type)):
         return None
     return ArtifactStatus(
-        path=(facts.path or None) if facts else None,
-        type=(facts.type or None) if facts else None,
+        path=cut_or_none(facts.path, TEXT) if facts else None,
+        type=cut_or_none(facts.type, TEXT) if facts else None,
         uri=given.uri if given else None,
         digest=(given.digest if given else None) or ((facts.digest or None) if facts else None),
         size=facts.size if facts else None,
         files=facts.files if facts else None,
-        description=(facts.description or None) if facts else None,
-        labels=list(facts.labels)[:64] if facts else [],
+        description=cut_or_none(facts.description, LONG_TEXT) if facts else None,
+        labels=labels(facts.labels) if facts else [],
     )
 
 
@@ -110,7 +111,7 @@ def _note(facts: ArtifactFacts | None) -> str | None:
     if facts is None:
         return None
     if facts.problem is not None:
-        return f"{facts.problem.reason}: {facts.problem.message}"[:1024]
+        return cut(f"{facts.problem.reason}: {facts.problem.message}", TEXT)
     if facts.truncated:
-        return "metrics or parameters were cut to 100 entries and 32 KiB"
+        return "metrics or parameters were cut to 100 entries of 256 characters, and to 32 KiB"
     return None

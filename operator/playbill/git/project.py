@@ -30,6 +30,8 @@ from playbill.git.objects import Entry, Place
 
 MOST_KEYS = 100
 MOST_BYTES = 32 * 1024
+LONGEST_KEY = 253
+LONGEST_VALUE = 256
 LONGEST_PROBLEM = 500
 
 Wanted = tuple[str, str]
@@ -48,7 +50,7 @@ class ProjectProblem:
 class ArtifactFacts:
     """Empty where the project says nothing. `size` in bytes; `digest` is `md5:<hex>` of DVC's
     output or `git:<oid>` of what git itself holds; `truncated` when metrics or params were cut
-    to 100 keys and 32 KiB each.
+    to 100 keys of 256 characters, and to 32 KiB.
     """
 
     path: str = ""
@@ -232,12 +234,28 @@ def _parse(
 
 
 def _cut(values: Mapping[str, str]) -> tuple[dict[str, str], bool]:
-    """The first 100 keys that fit into 32 KiB, and whether any were left out."""
+    """The first 100 keys that fit into 32 KiB, and whether anything was cut or left out.
+
+    A long value is cut, a key that is too long is left out: cut, it could be another's.
+    """
     kept: dict[str, str] = {}
-    size = 0
-    for key, value in values.items():
+    size, whole = 0, True
+    for name, text in values.items():
+        key, value = _sound(name), _sound(text)
+        if len(kept) == MOST_KEYS:
+            return kept, True
+        if len(key) > LONGEST_KEY:
+            whole = False
+            continue
+        if len(value) > LONGEST_VALUE:
+            value, whole = f"{value[: LONGEST_VALUE - 1]}…", False
         size += len(key.encode()) + len(value.encode())
-        if len(kept) == MOST_KEYS or size > MOST_BYTES:
+        if size > MOST_BYTES:
             return kept, True
         kept[key] = value
-    return kept, False
+    return kept, not whole
+
+
+def _sound(text: str) -> str:
+    """YAML can name half of a surrogate pair, which no JSON can carry."""
+    return text.encode("utf-8", "replace").decode()
