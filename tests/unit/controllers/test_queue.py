@@ -258,7 +258,7 @@ def test_the_end_of_an_object_forgets_its_failures() -> None:
             await asyncio.sleep(100)
             bench.queue.forget("a")
             before = len(bench.done)
-            await asyncio.sleep(100)
+            await asyncio.sleep(1000)
             assert gaps(bench)[before] <= FIRST_PAUSE + 0.01
 
     run(story)
@@ -300,6 +300,38 @@ def test_how_long_a_key_waited_for_a_worker_is_told() -> None:
             bench.queue.add("b")
             await asyncio.sleep(10)
             assert [round(wait) for wait in bench.waits] == [0, 4]
+
+    run(story)
+
+
+def test_workers_that_are_woken_in_the_moment_they_are_ended_do_end() -> None:
+    async def story() -> None:
+        async with Bench(workers=3) as bench:
+            bench.queue.add("later", delay=1000)
+            await asyncio.sleep(1)
+            bench.queue.add("a")  # and `async with` cancels before anyone has woken up
+
+    run(story)
+
+
+def test_what_hangs_in_one_lane_leaves_workers_for_the_others() -> None:
+    async def story() -> None:
+        done: list[str] = []
+
+        async def work(key: str) -> None:
+            if key.startswith("stuck"):
+                await asyncio.sleep(100)
+            done.append(key)
+
+        queue = KeyedQueue[str](lane=lambda key: key.partition("/")[0], width=2)
+        running = asyncio.create_task(queue.run(work, workers=3))
+        for key in ("stuck/1", "stuck/2", "stuck/3", "fine/1", "fine/2"):
+            queue.add(key)
+        await asyncio.sleep(50)
+        assert done == ["fine/1", "fine/2"]
+        await asyncio.sleep(200)
+        assert done[2:] == ["stuck/1", "stuck/2", "stuck/3"]
+        running.cancel()
 
     run(story)
 

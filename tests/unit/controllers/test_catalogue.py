@@ -1,0 +1,197 @@
+"""Which repositories there are, and who of all namespaces claims what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.controllers.objects import URL, raw_model, raw_stage, raw_version
+from tests.unit.ledger.book import commit
+
+from playbill.api.errors import Stalled
+from playbill.api.registered_model import RegisteredModel
+from playbill.controllers.catalogue import Catalogue
+from playbill.controllers.keys import Kind, ObjectKey, RepositoryKey
+from playbill.controllers.repository_state import Resolved
+from playbill.controllers.store import Resource, Store, key_of
+from playbill.git.url import UrlPolicy
+from playbill.ledger.intents import VersionIntent
+from playbill.ledger.view import Author
+
+YOUNGER = {"creationTimestamp": "2026-02-01T00:00:00Z"}
+
+
+class Registry:
+    """A catalogue over a store, told of objects as the informer tells."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.catalogue = Catalogue(
+            store=self.store, policy=UrlPolicy(), author=Author(cluster="here")
+        )
+
+    def put(self, kind: Kind, raw: Any) -> Resource:
+        _, now = self.store.put(kind, raw)
+        if isinstance(now, RegisteredModel):
+            self.catalogue.enter(now)
+        return now
+
+    def model(self, name: str = "digits", *, namespace: str = "ns", **more: Any) -> RegisteredModel:
+        meta = {"namespace": namespace, "uid": f"{namespace}-{name}"} | more.pop("meta", {})
+        found = self.put("RegisteredModel", raw_model(name, meta=meta, **more))
+        assert isinstance(found, RegisteredModel)
+        return found
+
+    def stage(self, name: str = "digits-prod", *, namespace: str = "ns", **more: Any) -> Resource:
+        meta = {"namespace": namespace, "uid": f"{namespace}-{name}"} | more.pop("meta", {})
+        return self.put("StageAssignment", raw_stage(name, meta=meta, **more))
+
+    def version(self, name: str = "v1", *, namespace: str = "ns", **more: Any) -> Resource:
+        meta = {"namespace": namespace, "uid": f"{namespace}-{name}"} | more.pop("meta", {})
+        return self.put("ModelVersion", raw_version(name, meta=meta, **more))
+
+    def twins(self, resource: Resource) -> set[str]:
+        return {t.metadata.uid for t in self.catalogue.twins(resource)}
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+def test_models_of_one_url_and_secret_share_a_repository(registry: Registry) -> None:
+    one, two = registry.model("one"), registry.model("two")
+    other = registry.model("other", repository={"url": URL, "secretRef": {"name": "key"}})
+    place = RepositoryKey("ns", URL, "")
+    assert registry.catalogue.state_of(one) is registry.catalogue.state_of(two)
+    assert registry.catalogue.state_of(one).key == place
+    assert registry.catalogue.state_of(other).key.secret == "key"
+    assert registry.catalogue.models_in(place) == [one, two]
+
+
+def test_namespaces_never_share_a_repository(registry: Registry) -> None:
+    here, there = registry.model(), registry.model(namespace="there")
+    assert registry.catalogue.state_of(here) is not registry.catalogue.state_of(there)
+
+
+def test_a_url_that_is_refused_is_said_each_time_it_is_asked_for(registry: Registry) -> None:
+    found = registry.model(repository={"url": "ext::sh -c whoami"})
+    for _ in range(2):
+        with pytest.raises(Stalled):
+            registry.catalogue.state_of(found)
+
+
+def test_a_model_that_moves_leaves_its_old_repository(registry: Registry) -> None:
+    registry.model()
+    old = RepositoryKey("ns", URL, "")
+    moved = registry.model(meta={"resourceVersion": "2"}, repository={"url": f"{URL}2"})
+    assert registry.catalogue.models_in(old) == []
+    assert registry.catalogue.state_of(moved).key.url == f"{URL}2"
+    assert registry.catalogue.forget(old) is not None
+    assert registry.catalogue.state(old) is None
+
+
+def test_a_repository_in_use_is_not_forgotten(registry: Registry) -> None:
+    registry.model()
+    assert registry.catalogue.forget(RepositoryKey("ns", URL, "")) is None
+    assert registry.catalogue.state(RepositoryKey("ns", URL, "")) is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "artifact", "twins"),
+    [
+        pytest.param(URL, "digits", True, id="the same"),
+        pytest.param("https://git.example.com/models", "digits", True, id="another spelling"),
+        pytest.param("https://GIT.example.com:443/models.git", "digits", True, id="the port said"),
+        pytest.param(URL, "letters", False, id="another artifact"),
+        pytest.param("https://git.example.com/other.git", "digits", False, id="another repository"),
+    ],
+)
+def test_one_stage_of_one_model_has_twins_across_namespaces(
+    registry: Registry, url: str, artifact: str, twins: bool
+) -> None:
+    registry.model()
+    registry.model("copy", namespace="there", artifact=artifact, repository={"url": url})
+    one = registry.stage()
+    registry.stage(namespace="there", model="copy")
+    registry.stage("digits-dev", stage="dev")
+    assert registry.twins(one) == {"ns-digits-prod"} | ({"there-digits-prod"} if twins else set())
+
+
+def test_versions_are_twins_by_number_with_or_without_the_v(registry: Registry) -> None:
+    registry.model()
+    one = registry.version("a", version="v1.0.0")
+    registry.version("b", version="1.0.0")
+    registry.version("c", status={"version": "v1.0.0"})
+    registry.version("d", version="1.0.1")
+    unknown = registry.version("e")
+    assert registry.twins(one) == {"ns-a", "ns-b", "ns-c"}
+    assert registry.twins(unknown) == {"ns-e"}
+
+
+def test_a_claim_ends_with_its_object_and_changes_with_its_spec(registry: Registry) -> None:
+    registry.model()
+    one, two = registry.version("a", version="1.0.0"), registry.version("b", version="1.0.0")
+    registry.version("b", version="2.0.0", meta={"resourceVersion": "2"})
+    assert registry.twins(one) == {"ns-a"}
+    registry.version("b", version="1.0.0", meta={"resourceVersion": "3"})
+    registry.store.drop(key_of(two), "ns-b")
+    assert registry.twins(one) == {"ns-a"}
+
+
+def test_the_oldest_of_all_namespaces_intends_and_the_others_are_refused(
+    registry: Registry,
+) -> None:
+    registry.model()
+    registry.model(namespace="there")
+    owner = registry.stage(namespace="there")
+    late = registry.stage(meta=YOUNGER)
+    assert registry.catalogue.intend(owner) is not None
+    with pytest.raises(Stalled, match="older StageAssignment there/digits-prod"):
+        registry.catalogue.intend(late)
+
+
+def test_when_the_owner_goes_its_twin_takes_over(registry: Registry) -> None:
+    registry.model()
+    owner, late = registry.stage("old"), registry.stage("new", meta=YOUNGER)
+    registry.store.drop(key_of(owner), "ns-old")
+    assert registry.catalogue.intend(late) is not None
+
+
+def test_without_its_model_or_while_suspended_nothing_is_intended(registry: Registry) -> None:
+    lonely = registry.stage()
+    assert registry.catalogue.intend(lonely) is None
+    registry.model(suspend=True)
+    assert registry.catalogue.intend(lonely) is None
+    registry.model(meta={"resourceVersion": "2"})
+    assert registry.catalogue.intend(lonely) is not None
+    assert registry.catalogue.intend(registry.stage("held", stage="dev", suspend=True)) is None
+
+
+def test_a_version_s_intent_knows_its_commit_and_its_users(registry: Registry) -> None:
+    state = registry.catalogue.state_of(registry.model())
+    found = registry.version(version="1.0.0")
+    registry.stage("digits-prod", version="v1.0.0")
+    registry.stage("digits-dev", stage="dev", version="2.0.0")
+    registry.stage("digits-any", stage="any")
+    state.resolved["ns-v1"] = Resolved(1, commit(4))
+    intent = registry.catalogue.intend(found)
+    assert isinstance(intent, VersionIntent)
+    assert (intent.commit, intent.users) == (commit(4), ("digits-prod",))
+
+
+def test_a_commit_found_for_an_older_spec_is_not_taken(registry: Registry) -> None:
+    state = registry.catalogue.state_of(registry.model())
+    state.resolved["ns-v1"] = Resolved(1, commit(4))
+    intent = registry.catalogue.intend(registry.version(meta={"generation": 2}))
+    assert isinstance(intent, VersionIntent)
+    assert intent.commit is None
+
+
+def test_a_model_that_is_gone_is_nobody_s_twin(registry: Registry) -> None:
+    registry.model()
+    registry.model(namespace="there")
+    one = registry.stage()
+    registry.stage(namespace="there")
+    registry.catalogue.remove(ObjectKey("RegisteredModel", "there", "digits"))
+    assert registry.twins(one) == {"ns-digits-prod"}
