@@ -23,7 +23,7 @@ MANAGER = "playbill"
 PROGRESS_SECONDS = 5.0
 """A rollout under way is looked at this often, beside the Deployment's own events."""
 
-OBSTACLE_SECONDS = 20.0
+OBSTACLE_SECONDS = 10.0
 """So often is looked whether an obstacle is gone that no event of ours tells of."""
 
 OBSTACLES = frozenset({"NotOwned", "Refused", "Forbidden"})
