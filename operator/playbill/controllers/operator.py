@@ -58,7 +58,10 @@ class Operator:
         )
         self.objects: KeyedQueue[ObjectKey] = KeyedQueue(waited=self._waited("object"))
         self.repositories: KeyedQueue[RepositoryKey] = KeyedQueue(
-            waited=self._waited("repository"), longest=LONGEST_REPOSITORY_PAUSE
+            waited=self._waited("repository"),
+            longest=LONGEST_REPOSITORY_PAUSE,
+            lane=self._host,
+            width=max(1, settings.repository_workers * 3 // 4),
         )
         self._reactions = Reactions(
             store=self.store,
@@ -160,6 +163,11 @@ class Operator:
         if not self._leading or self._informer.started:
             return []
         return ["the cluster's objects are still being listed"]
+
+    def _host(self, key: RepositoryKey) -> str:
+        """The git server: one that hangs must not take all the workers."""
+        state = self.catalogue.state(key)
+        return state.url.host if state is not None else ""
 
     def _waited(self, reconciler: str) -> Callable[[float], None]:
         return lambda seconds: self._metrics.queue_wait.labels(reconciler).observe(seconds)

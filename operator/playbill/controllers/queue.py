@@ -11,7 +11,9 @@ import asyncio
 import heapq
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -41,10 +43,19 @@ class _Later:
 
 class KeyedQueue(Generic[K]):
     """Keys to work on; `waited(seconds)` hears how long each had to wait once it was due,
-    and after failures none waits for more than `longest` seconds."""
+    and after failures none waits for more than `longest` seconds.
+
+    Keys of one `lane` are worked on by `width` workers at most, so that what hangs there
+    leaves workers for all others.
+    """
 
     def __init__(
-        self, *, waited: Callable[[float], None] = lambda _: None, longest: float = LONGEST_PAUSE
+        self,
+        *,
+        waited: Callable[[float], None] = lambda _: None,
+        longest: float = LONGEST_PAUSE,
+        lane: Callable[[K], Hashable] | None = None,
+        width: int = 1,
     ) -> None:
         self._due: dict[K, float] = {}
         self._later: list[_Later] = []
@@ -56,6 +67,8 @@ class KeyedQueue(Generic[K]):
         self._wake = asyncio.Event()
         self._waited = waited
         self._longest = longest
+        self._lane = lane
+        self._width = width
 
     def __len__(self) -> int:
         """How many keys are due and not being worked on."""
@@ -123,17 +136,24 @@ class KeyedQueue(Generic[K]):
     async def _next(self) -> K:
         while True:
             self._promote()
-            if self._due:
-                key = next(iter(self._due))
+            key = self._first_free()
+            if key is not None:
                 self._waited(_now() - self._due.pop(key))
                 self._working.add(key)
                 return key
             self._wake.clear()
             timeout = self._later[0].when - _now() if self._later else None
-            try:
-                await asyncio.wait_for(self._wake.wait(), timeout)
-            except TimeoutError:
-                continue
+            # Not wait_for: until Python 3.12 it loses a cancellation that meets the wake-up.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._wake.wait()
+
+    def _first_free(self) -> K | None:
+        """The key that has been due for longest, of those whose lane has room."""
+        if self._lane is None:
+            return next(iter(self._due), None)
+        busy = Counter(map(self._lane, self._working))
+        return next((key for key in self._due if busy[self._lane(key)] < self._width), None)
 
     def _promote(self) -> None:
         """Move what has become due; entries that were overtaken are dropped."""
