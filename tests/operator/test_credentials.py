@@ -77,6 +77,7 @@ def test_a_private_authority_is_trusted_by_its_certificate_in_the_secret(
         assert "ca.crt" in said
 
         keep(world, "tls", server.secret)
+        world.patch("rmodel", "tls", {"description": "looked at now"})
         assert_recorded(world, "tls")
         assert_silent(witness, PASSWORD, f"ada:{PASSWORD}")
 
@@ -94,6 +95,7 @@ def test_an_ssh_server_is_talked_to_only_if_its_key_is_the_known_one(
         assert "known_hosts" in said
 
         keep(world, "ssh", server.secret)
+        world.patch("rmodel", "ssh", {"description": "looked at now"})
         assert_recorded(world, "ssh")
         key = server.identity.decode().splitlines()[1:-1]
         assert_silent(witness, *key)

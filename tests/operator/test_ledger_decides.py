@@ -63,6 +63,7 @@ def test_taking_the_version_out_hands_the_decision_over_without_a_tag(ada: Perso
     assert [tag for tag in world.tags() if "faces#" in tag] == ["faces#prod#1"]
 
     ada.gto("assign", "faces", "--version", "v2.0.0", "--stage", "prod")
+    look(world, "faces")
     eventually(lambda: current(world, "faces-prod") == ("v2.0.0", ADA))
 
 
@@ -76,15 +77,22 @@ def test_a_declared_version_is_put_back_once_and_then_asks_people_to_agree(ada: 
     world.await_ready("mver", "voices-v2")
 
     ada.gto("assign", "voices", "--version", "v2.0.0", "--stage", "prod")
+    look(world, "voices")
     eventually(lambda: "voices#prod#3" in world.tags())
     assert "Playbill-Reason: answers voices#prod#2" in world.message("voices#prod#3")
     eventually(lambda: world.await_ready("stage", "voices-prod")["current"]["tag"][-1] == "3")
 
     ada.gto("assign", "voices", "--version", "v2.0.0", "--stage", "prod", "--force")
+    look(world, "voices")
     said = world.await_reason("stage", "voices-prod", "Contested")["message"]
     assert "Ada wrote voices#prod#4 against this assignment, again" in said
     assert current(world, "voices-prod") == ("v2.0.0", ADA)
     assert "voices#prod#5" not in world.tags()
+
+
+def look(world: World, model: str) -> None:
+    """Have the repository looked at now, as any change of the model does."""
+    world.patch("rmodel", model, {"description": str(world.tags())})
 
 
 def current(world: World, name: str) -> tuple[str, str]:

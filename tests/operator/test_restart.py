@@ -101,7 +101,66 @@ def state_of(pid: int) -> str:
 
 
 def look_again(world: World) -> None:
-    """Wait until the operator has listed the repository once more."""
+    """Have the repository looked at once more, now."""
+    seen = looks(world)
+    world.look()
+    eventually(lambda: looks(world) > seen)
+
+
+def next_look(world: World) -> None:
+    """Wait until the operator has looked at the repository once more, by itself."""
+    seen = looks(world)
+    eventually(lambda: looks(world) > seen)
+
+
+def looks(world: World) -> float:
+    return world.operator.metric(
+        "playbill_reconcile_duration_seconds_count", reconciler="repository"
+    )
+
+
+def test_a_push_that_lands_late_does_not_outvote_what_was_asked_since(world: World) -> None:
+    world.model()
+    world.version("v1", version="v1.0.0", revision="main~2")
+    world.version("v2", version="v2.0.0", revision="main~1")
+    world.await_ready("mver", "v1")
+    world.await_ready("mver", "v2")
+    gate = Gate(world.remote, "pre-receive")
+    world.stage(version="v1.0.0")
+    gate.await_push()
+    world.operator.kill(alone=True)
+    world.patch("stage", "digits-prod", {"version": "v2.0.0"})
+    world.operator.start()
+    world.await_ready("stage", "digits-prod")
+
+    gate.open()
+    eventually(lambda: len(world.tags()) == 4)
+    look_again(world)
+    assert world.await_ready("stage", "digits-prod")["current"]["version"] == "v2.0.0"
+    assert world.tags()[:2] == ["digits#prod#1", "digits#prod#2"]
+    assert world.gto_json("show")["digits"]["stage"] == {"prod": "v2.0.0"}
+    assert nothing_pending(world)
+
+
+def running(pids: list[int]) -> bool:
+    return any(state_of(pid) not in {"", "Z"} for pid in pids)
+
+
+def state_of(pid: int) -> str:
+    """R, S, Z and so on; empty without such a process."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
+
+
+def look_again(world: World) -> None:
+    """Have the repository looked at once more, now."""
+    world.look()
+    world.await_ready("rmodel", world.name)
+
+
+def next_look(world: World) -> None:
+    """Wait until the operator has listed the repository once more, by itself."""
     name = "playbill_git_operation_duration_seconds_count"
     seen = world.operator.metric(name, operation="list")
     eventually(lambda: world.operator.metric(name, operation="list") > seen)
@@ -140,7 +199,7 @@ def test_a_restart_with_nothing_to_do_writes_nothing_at_all(world: World) -> Non
     for end in (world.operator.stop, world.operator.kill):
         end()
         world.operator.start()
-        look_again(world)
+        next_look(world)
         writes = [
             world.operator.metric("playbill_kube_requests_total", verb=verb)
             for verb in ("create", "apply", "patch", "update", "delete")
@@ -187,7 +246,7 @@ def test_an_empty_cluster_and_an_old_repository_give_every_status_back(world: Wo
 
     world.operator.start()
     eventually(lambda: {n: told(o) for n, o in objects(world).items()} == statuses(before))
-    look_again(world)
+    next_look(world)
     assert world.remote.tags() == tags
 
 
