@@ -16,6 +16,8 @@ from deploy.local.layout import (
     NODE_ADDRESS,
     NODE_LINK,
     NODE_PREFIX,
+    POD_RANGE,
+    SERVICE_RANGE,
 )
 
 
@@ -28,6 +30,10 @@ def create() -> None:
          "netns", str(NETNS))  # fmt: skip
     _run("ip", "address", "add", f"{HOST_ADDRESS}/{NODE_PREFIX}", "dev", HOST_LINK)
     _run("ip", "link", "set", HOST_LINK, "up")
+    # The API server reaches pods and Services (its proxies, webhooks) by the node and by no
+    # other way. A host that has such a route already, as with podman's bridge, keeps it.
+    for addresses in (POD_RANGE, SERVICE_RANGE):
+        _run("ip", "route", "add", addresses, "via", NODE_ADDRESS, check=False)
     _inside("ip", "link", "set", "lo", "up")
     _inside("ip", "address", "add", f"{NODE_ADDRESS}/{NODE_PREFIX}", "dev", NODE_LINK)
     _inside("ip", "link", "set", NODE_LINK, "up")

@@ -74,6 +74,9 @@ def sum_up(recorded: Summary, serving: Serving | None) -> Summary:
     """Ready means that it is recorded, and that the workload serves it."""
     if recorded.phase != "Ready" or serving is None:
         return recorded
+    if recorded.reason == "Empty":
+        left = f"; {serving.version} is left running, for no tag says that it should go"
+        return Summary("Ready", "Empty", recorded.message + left)
     match serving.verdict:
         case RolledOut(message=message):
             return Summary("Ready", "RolledOut", f"{recorded.message}; {message}")

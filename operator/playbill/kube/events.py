@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from playbill.api.errors import Trouble
+from playbill.api.errors import Trouble, Waiting
 from playbill.kube.client import Kube
 from playbill.kube.resources import EVENTS
 
@@ -128,6 +128,8 @@ class Recorder:
             event = await self._queue.get()
             try:
                 await self._kube.create(EVENTS, event, manager=CONTROLLER)
+            except Waiting:
+                pass  # the namespace is going, and its Events with it
             except Trouble as trouble:
                 logger.warning("An Event was lost: %s", trouble.message)
             finally:
