@@ -119,53 +119,6 @@ def looks(world: World) -> float:
     )
 
 
-def test_a_push_that_lands_late_does_not_outvote_what_was_asked_since(world: World) -> None:
-    world.model()
-    world.version("v1", version="v1.0.0", revision="main~2")
-    world.version("v2", version="v2.0.0", revision="main~1")
-    world.await_ready("mver", "v1")
-    world.await_ready("mver", "v2")
-    gate = Gate(world.remote, "pre-receive")
-    world.stage(version="v1.0.0")
-    gate.await_push()
-    world.operator.kill(alone=True)
-    world.patch("stage", "digits-prod", {"version": "v2.0.0"})
-    world.operator.start()
-    world.await_ready("stage", "digits-prod")
-
-    gate.open()
-    eventually(lambda: len(world.tags()) == 4)
-    look_again(world)
-    assert world.await_ready("stage", "digits-prod")["current"]["version"] == "v2.0.0"
-    assert world.tags()[:2] == ["digits#prod#1", "digits#prod#2"]
-    assert world.gto_json("show")["digits"]["stage"] == {"prod": "v2.0.0"}
-    assert nothing_pending(world)
-
-
-def running(pids: list[int]) -> bool:
-    return any(state_of(pid) not in {"", "Z"} for pid in pids)
-
-
-def state_of(pid: int) -> str:
-    """R, S, Z and so on; empty without such a process."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return ""
-
-
-def look_again(world: World) -> None:
-    """Have the repository looked at once more, now."""
-    world.look()
-    world.await_ready("rmodel", world.name)
-
-
-def next_look(world: World) -> None:
-    """Wait until the operator has listed the repository once more, by itself."""
-    name = "playbill_git_operation_duration_seconds_count"
-    seen = world.operator.metric(name, operation="list")
-    eventually(lambda: world.operator.metric(name, operation="list") > seen)
-
-
 def test_killed_again_and_again_it_loses_and_doubles_nothing(world: World) -> None:
     names = [f"n{number}" for number in range(6)]
     revisions = [world.remote.commit({"n": name}) for name in names]
