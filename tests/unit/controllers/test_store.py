@@ -41,3 +41,45 @@ def test_an_older_state_does_not_replace_a_newer_one() -> None:
     found = store.get(KEY)
     assert found is not None
     assert found.metadata.resource_version == "10"
+
+
+def deployment(uid: str = "d", version: int = 1, **metadata: Any) -> Any:
+    meta = {"name": KEY.name, "namespace": KEY.namespace, "uid": uid}
+    return {"kind": "Deployment", "metadata": meta | {"resourceVersion": str(version)} | metadata}
+
+
+def held(store: Store) -> Any:
+    return store.workload("Deployment", KEY.namespace, KEY.name)
+
+
+def test_a_workload_s_older_state_does_not_replace_a_newer_one_but_a_new_object_does() -> None:
+    store = Store()
+    store.put_workload(deployment(version=9))
+    store.put_workload(deployment(version=8))
+    assert held(store)["metadata"]["resourceVersion"] == "9"
+    store.put_workload(deployment("recreated", version=10))
+    store.drop_workload(deployment(version=11))
+    assert held(store)["metadata"]["uid"] == "recreated"
+    store.drop_workload(deployment("recreated", version=12))
+    assert held(store) is None
+
+
+def test_managed_fields_are_not_kept_and_whoever_told_keeps_theirs() -> None:
+    store, raw = Store(), deployment(managedFields=[{"manager": "x"}])
+    store.put_workload(raw)
+    assert "managedFields" not in held(store)["metadata"]
+    assert raw["metadata"]["managedFields"]
+
+
+def test_what_belongs_to_a_model_is_found_by_the_model_s_name() -> None:
+    store = Store()
+    store.put(KEY.kind, stage())
+    other = stage("b")
+    other["metadata"]["name"] = "letters-prod"
+    other["spec"]["model"] = "letters"
+    store.put(KEY.kind, other)
+    assert [a.metadata.name for a in store.assignments("ns", "digits")] == ["digits-prod"]
+    assert store.assignments("elsewhere", "digits") == []
+    assert store.count("StageAssignment") == 2
+    store.drop(KEY, "a")
+    assert store.of_model("ns", "digits") == []
