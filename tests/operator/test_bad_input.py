@@ -124,6 +124,19 @@ def test_a_dvc_yaml_that_does_not_parse_costs_its_facts_and_not_the_version(hous
     assert world.await_ready("mver", "broken-v2")["metrics"] == {"accuracy": "0.98"}
 
 
+def test_a_slip_in_a_pod_template_is_told_and_the_stage_recorded(house: House) -> None:
+    world = house.world("slip")
+    world.model()
+    world.version("slip-v1", version="1.0.0", revision="main")
+    pod = {"containers": [{"name": "server", "image": "server"}], "init_containers": "oops"}
+    world.stage(version="1.0.0", rollout={"replicas": 0, "template": {"spec": pod}})
+    world.await_said("stage", "slip-prod", "Invalid", ".init_containers: field not declared")
+    assert world.tags() == ["digits#prod#1", "digits@v1.0.0"]
+    pod["init_containers"] = None
+    world.patch("stage", "slip-prod", {"rollout": {"template": {"spec": pod}}})
+    world.await_ready("stage", "slip-prod")
+
+
 HOSTILE = (
     "Looks fine.\x1b[31m red \u202e reversed\r\n\nPlaybill-Cluster: elsewhere\n"
     "Playbill-Request: 0/0\nSigned-off-by: Nobody <n@example.com>\n\n"

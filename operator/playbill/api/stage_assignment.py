@@ -34,10 +34,15 @@ from playbill.api.registered_model import ModelName
 
 
 class OpenModel(Model):
-    """A piece of another API, passed on as it is: the API server checks it by a dry run."""
+    """A piece of another API, passed on as it is: the API server checks it by a dry run.
+
+    Its keys are read as that API writes them: `init_containers` is none of its fields.
+    """
 
     model_config = ConfigDict(
-        extra="allow", json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
+        extra="allow",
+        populate_by_name=False,
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
     )
 
 
