@@ -128,7 +128,10 @@ def test_a_slip_in_a_pod_template_is_told_and_the_stage_recorded(house: House) -
     world = house.world("slip")
     world.model()
     world.version("slip-v1", version="1.0.0", revision="main")
-    pod = {"containers": [{"name": "server", "image": "server"}], "init_containers": "oops"}
+    pod: dict[str, object] = {
+        "containers": [{"name": "server", "image": "server"}],
+        "init_containers": "oops",
+    }
     world.stage(version="1.0.0", rollout={"replicas": 0, "template": {"spec": pod}})
     world.await_said("stage", "slip-prod", "Invalid", ".init_containers: field not declared")
     assert world.tags() == ["digits#prod#1", "digits@v1.0.0"]

@@ -115,6 +115,25 @@ def test_what_a_hook_refuses_holds_up_nothing_else(house: House, hook: str) -> N
     world.await_ready("mver", f"{hook}-v2")
 
 
+FLOOD = r"""
+printf 'ask \033[31mthe board\007\n'
+i=0
+while [ $i -lt 600 ]; do echo "and once more, so that nobody can say $i"; i=$((i+1)); done
+exit 1
+"""
+
+
+def test_a_flood_of_words_from_a_hook_is_cut_and_cleaned(house: House) -> None:
+    world = house.world("flood")
+    world.remote.hook("pre-receive", FLOOD)
+    world.version("flood-v1", version="1.0.0", revision="main")
+    world.model()
+    world.await_said("mver", "flood-v1", "PushRejected", "the board", "once more")
+    said = world.condition("mver", "flood-v1")["message"]
+    assert len(said) < 2000
+    assert said.isprintable()
+
+
 def is_stalled_alone(world: World, name: str) -> bool:
     items = world.kubectl.json("get", "-n", world.namespace, "mver")["items"]
     stalled = [
