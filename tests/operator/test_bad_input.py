@@ -71,6 +71,7 @@ def test_a_version_that_exists_keeps_its_commit(house: House) -> None:
     first = world.remote.git("rev-parse", "refs/heads/main~1")
     Person.of(world).gto("register", "digits", first, "--version", "v1.0.0")
     world.model()
+    world.await_ready("rmodel", "taken")
     world.version("taken-v1", version="1.0.0", revision="main")
     world.await_said("mver", "taken-v1", "VersionTaken", first, "choose another version")
     world.patch("mver", "taken-v1", {"revision": first})

@@ -90,7 +90,7 @@ def _register(
     if isinstance(commit, Trouble):
         raise commit
     if commit is None:
-        raise Waiting("RevisionNotResolved", "the revision has not been looked up yet")
+        raise _not_resolved()
     refuse_taken_commit(artifact, commit, version)
     number = version or next_version(artifact.highest(), intent.bump)
     seconds = next_second(
@@ -105,6 +105,11 @@ def _register(
         subject=message.registering(intent.artifact, number),
     )
     return Write((tag,), reserve=version is None)
+
+
+def _not_resolved() -> Waiting:
+    """The revision has to be looked up first: the next pass over the repository does."""
+    return Waiting("RevisionNotResolved", "the revision has not been looked up yet")
 
 
 def refuse_deprecated(artifact: ArtifactView) -> None:
@@ -166,13 +171,17 @@ def _outranks(own: Registration, artifact: ArtifactView, other: str, view: View)
 
 def _refuse_other_commit(intent: VersionIntent, view: View, known: VersionState) -> None:
     """A version that exists is the one that is meant, unless the spec names another commit."""
-    wanted = intent.revision if intent.pinned else intent.commit
-    if intent.revision is None or not isinstance(wanted, str) or wanted == known.commit:
+    if intent.revision is None:
         return
     own = asked_for_by(known.registration, intent.asker.uid) or _same_resource(
         known.registration, intent, view
     )
     if own and not intent.pinned:
+        return
+    wanted = intent.revision if intent.pinned else intent.commit
+    if wanted is None:
+        raise _not_resolved()
+    if not isinstance(wanted, str) or wanted == known.commit:
         return
     raise Stalled(
         "VersionTaken",
