@@ -1,0 +1,32 @@
+"""`python -m tests.benchmarks [--quick]`: one table, each figure beside a limit of the same run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks import recording, state
+from tests.benchmarks.table import render
+
+SECTIONS = {"state": state.rows, "recording": recording.rows}
+
+
+def main() -> None:
+    """Run what is asked for, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer runs")
+    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; all if left out")
+    arguments = parser.parse_args()
+    rows = []
+    for name in arguments.sections or SECTIONS:
+        with tempfile.TemporaryDirectory(prefix="playbill-bench-") as directory:
+            rows += SECTIONS[name](Path(directory), quick=arguments.quick)
+    print(render(rows))
+    busy = os.getloadavg()[1]
+    print(f"\n{os.cpu_count()} cores, {busy:.1f} processes at work on average; medians, by turns.")
+
+
+if __name__ == "__main__":
+    main()
