@@ -23,7 +23,7 @@ class Person:
     def gto(self, *arguments: str) -> None:
         """A command of GTO that writes, with `--push`.
 
-        In a later second than any tag: of two of one second GTO does not take the newer one.
+        In a later second than any tag: of two of one second GTO need not take the newer one.
         """
         dates = self.world.remote.git("for-each-ref", "--format=%(taggerdate:unix)", "refs/tags")
         newest = max(map(int, dates.split()), default=0)
