@@ -1,6 +1,5 @@
 """What deleting means: forgetting an object is no event of a model's history; nothing hangs."""
 
-import shutil
 from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
@@ -115,7 +114,7 @@ def _model_of_its_own(world: World, name: str) -> None:
 def _removals(world: World, name: str) -> dict[str, Callable[[], object]]:
     return {
         "secret": lambda: world.delete("secret", name),
-        "repository": lambda: shutil.rmtree(_place(world, name)),
+        "repository": lambda: _place(world, name).rename(_place(world, f"{name}-away")),
         "assignment": lambda: world.delete("stage", f"{name}-prod", wait=False),
     }
 
