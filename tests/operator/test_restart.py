@@ -224,7 +224,10 @@ def told(item: dict[str, Any]) -> dict[str, Any]:
     return status | {"conditions": conditions}
 
 
-def test_an_existing_cluster_and_an_empty_repository_write_it_in_full(world: World) -> None:
+@pytest.mark.parametrize("killed", [False, True], ids=["while it runs", "killed twice"])
+def test_an_existing_cluster_and_an_empty_repository_write_it_in_full(
+    world: World, killed: bool
+) -> None:
     world.model(repository={"maxTagsPerPush": 3})
     commits = [world.remote.commit({"n": str(n)}) for n in range(5)]
     for number, commit in enumerate(commits):
@@ -238,10 +241,17 @@ def test_an_existing_cluster_and_an_empty_repository_write_it_in_full(world: Wor
     world.await_ready("mver", "allotted")
     before = world.gto_json("show")
 
+    if killed:
+        world.operator.kill()
     old, new = world.remote.path, world.remote.path.with_name("new.git")
     world.remote.git("clone", "-q", "--bare", "--no-tags", str(old), str(new))
     old.rename(old.with_name("old.git"))
     new.rename(old)
+    if killed:
+        world.operator.start()
+        eventually(lambda: bool(world.tags()))
+        world.operator.kill()
+        world.operator.start()
 
     eventually(lambda: len(world.tags()) == 8)
     for stage in ("dev", "prod"):

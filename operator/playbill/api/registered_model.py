@@ -183,6 +183,13 @@ class LedgerProblem(Model):
     message: Annotated[ShortText, Field(description="Why, for people, and how to mend it.")]
 
 
+class LedgerSpan(Model):
+    """The time that the ledger covers, as far as this model is concerned."""
+
+    since: Annotated[Time, Field(description="When the ledger began, by its oldest tag.")]
+    until: Annotated[Time, Field(description="The newest tag of this model that was seen.")]
+
+
 class RegisteredModelStatus(Status):
     """What the ledger says of the model."""
 
@@ -231,6 +238,13 @@ class RegisteredModelStatus(Status):
     type: Annotated[ShortText | None, Field(description="Its type, by dvc.yaml.")] = None
     path: Annotated[
         ShortText | None, Field(description="Where it lies in the repository, by dvc.yaml.")
+    ] = None
+    history: Annotated[
+        LedgerSpan | None,
+        Field(
+            description="What time the ledger covers: one that is younger altogether stands in "
+            "its place, and is written in full."
+        ),
     ] = None
     problems: Annotated[
         list[LedgerProblem],

@@ -13,6 +13,7 @@ from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.controllers.intents import intent_of, refuse_claimed
 from playbill.controllers.keys import ObjectKey, RepositoryKey
+from playbill.controllers.ledger_span import known_since
 from playbill.controllers.repository_state import RepositoryState
 from playbill.controllers.store import Resource, Store, key_of, slot_of
 from playbill.git.url import UrlPolicy, parse_url
@@ -126,6 +127,7 @@ class Catalogue:
             artifact=model.artifact,
             commit=state.commit_for(meta.uid, meta.generation),
             users=self._users(resource),
+            since=known_since(model, state.view) if state.view else 0,
         )
 
     def _users(self, resource: Resource) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 from playbill.api.errors import Stalled, Trouble
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.ledger_span import seconds_of
 from playbill.controllers.store import Resource
 from playbill.ledger.grammar import (
     AssignmentTag,
@@ -37,18 +39,24 @@ def intent_of(
     artifact: str,
     commit: str | Trouble | None = None,
     users: Iterable[str] = (),
+    since: int = 0,
 ) -> AnyIntent:
     """What a resource asks of the ledger.
 
     `commit` is what its revision resolved to; `users` are the live assignments that name it.
+    What its status tells of the time before `since` was recorded in another ledger.
     """
     match resource:
         case RegisteredModel():
             return _model_intent(resource)
         case ModelVersion():
-            return _version_intent(resource, artifact=artifact, commit=commit, users=tuple(users))
+            intent = _version_intent(resource, artifact=artifact, commit=commit, users=tuple(users))
+            return _unrecorded(intent, resource, commit) if _is_lost(resource, since) else intent
         case StageAssignment():
-            return _stage_intent(resource, artifact=artifact)
+            current = resource.status.current
+            lost = current is not None and seconds_of(current.since) < since
+            stage = _stage_intent(resource, artifact=artifact)
+            return replace(stage, recorded=None) if lost else stage
 
 
 def _model_intent(model: RegisteredModel) -> ModelIntent:
@@ -79,6 +87,19 @@ def _version_intent(
         deregistered=spec.deregistered,
         users=users,
     )
+
+
+def _is_lost(version: ModelVersion, since: int) -> bool:
+    """Whether the tag that the status tells of was in another ledger than this one."""
+    status = version.status
+    return status.registered_at is not None and seconds_of(status.registered_at) < since
+
+
+def _unrecorded(
+    intent: VersionIntent, version: ModelVersion, commit: str | Trouble | None
+) -> VersionIntent:
+    """Asks for the very version and commit of its status anew, if the commit is there."""
+    return replace(intent, recorded=None, revision=version.status.commit, commit=commit)
 
 
 def _stage_intent(assignment: StageAssignment, *, artifact: str) -> StageIntent:

@@ -8,6 +8,7 @@ from typing import Any
 
 from playbill.api.registered_model import (
     LedgerProblem,
+    LedgerSpan,
     NextVersions,
     RegisteredModel,
     RegisteredModelStatus,
@@ -34,6 +35,7 @@ class ModelFacts:
     branch: str | None = None
     head: str | None = None
     project: ArtifactFacts | None = None
+    history: LedgerSpan | None = None
 
 
 def model_status(
@@ -95,6 +97,7 @@ def _ledger_part(
         "labels": model.spec.labels or labels(project.labels if project else ()),
         "type": _of(project, "type", TEXT),
         "path": _of(project, "path", TEXT),
+        "history": facts.history,
         "problems": _problems(ledger, model.artifact),
     }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from playbill.api.registered_model import RegisteredModel
 from playbill.controllers.conditions import Summary
 from playbill.controllers.judging import Judgement
+from playbill.controllers.ledger_span import span_of
 from playbill.controllers.model_status import ModelFacts, model_status, ready_summary
 from playbill.controllers.repositories import branch_of, head_of
 from playbill.controllers.shell import Shell
@@ -44,6 +45,7 @@ class RegisteredModels:
             branch=branch_of(state, model),
             head=head,
             project=known,
+            history=span_of(model, state.view),
         )
 
 

@@ -62,7 +62,7 @@ def _commit(artifact: ArtifactView, version: str) -> str:
 
 
 def _refuse_vanished(intent: StageIntent, view: View) -> None:
-    if intent.recorded and view.oid(intent.recorded) is None and not view.empty:
+    if intent.recorded and view.oid(intent.recorded) is None:
         raise Stalled(
             "TagVanished",
             f"the tag {intent.recorded} that recorded this assignment is gone from git, and what "

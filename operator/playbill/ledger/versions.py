@@ -66,7 +66,7 @@ def _same_target(event: Registration, intent: VersionIntent) -> bool:
 def _unknown(
     intent: VersionIntent, view: View, artifact: ArtifactView, version: str | None, now: int
 ) -> Write:
-    if intent.recorded and view.oid(intent.recorded) is None and not view.empty:
+    if intent.recorded and view.oid(intent.recorded) is None:
         raise Stalled(
             "TagVanished",
             f"the tag {intent.recorded} that registered this version is gone from git, and what "
@@ -92,7 +92,7 @@ def _register(
     if commit is None:
         raise _not_resolved()
     refuse_taken_commit(artifact, commit, version)
-    number = version or next_version(artifact.highest(), intent.bump)
+    number = version or intent.status_version or next_version(artifact.highest(), intent.bump)
     seconds = next_second(
         view=view, last=artifact.version_seconds(number), now=now, events=artifact.events
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from playbill.ledger.events import Assignment, LedgerEvent, Unassignment
 from playbill.ledger.grammar import (
@@ -160,10 +161,11 @@ class View:
         self._planned: dict[str, str] = {}
         self._planned_below: dict[str, str] = {}
 
-    @property
-    def empty(self) -> bool:
-        """Whether no tag of any artifact is there at all: a ledger yet to be written."""
-        return not self.ledger.artifacts
+    @cached_property
+    def first_second(self) -> int | None:
+        """The second of the oldest tag of any artifact; None in a ledger without any."""
+        seconds = (a.events[0].seconds for a in self.ledger.artifacts.values())
+        return min(seconds, default=None)
 
     def artifact(self, name: str) -> ArtifactView:
         """The artifact, made when first asked for."""

@@ -195,8 +195,8 @@ def test_a_tag_that_vanished_is_not_written_again_by_itself() -> None:
     assert "push that tag again, or delete this object" in found.message
 
 
-def test_an_empty_repository_is_written_in_full() -> None:
-    assert written(decided(intent(recorded="m@v1.0.0"))) == ["m@v1.0.0"]
+def test_a_number_that_was_allotted_in_another_ledger_is_kept_in_this_one() -> None:
+    assert written(decided(intent(version=None, status_version="v3.0.0"))) == ["m@v3.0.0"]
 
 
 def test_a_deprecated_model_takes_no_new_version() -> None:

@@ -23,10 +23,10 @@ def test_an_unknown_artifact_is_empty() -> None:
     assert artifact.version_on(commit(1)) is None
 
 
-def test_a_ledger_is_empty_without_tags_of_any_artifact() -> None:
-    assert view().empty
-    assert view(tag("release-7")).empty
-    assert not view(*BOOK).empty
+def test_a_ledger_begins_with_the_oldest_tag_of_any_artifact() -> None:
+    assert view().first_second is None
+    assert view(tag("release-7")).first_second is None
+    assert view(tag("m@v1.0.0", 1, 20), tag("n@v1.0.0", 2, 10)).first_second == 10
 
 
 def test_only_a_registered_version_has_a_commit_to_assign() -> None:
