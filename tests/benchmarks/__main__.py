@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.benchmarks import recording, state
+from tests.benchmarks.cluster import find_cluster
 from tests.benchmarks.table import render
 
 SECTIONS = {"state": state.rows, "recording": recording.rows}
@@ -19,13 +20,19 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer runs")
     parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; all if left out")
     arguments = parser.parse_args()
+    sections = arguments.sections or list(SECTIONS)
+    if "recording" in sections:
+        find_cluster()  # before the minutes that the others take
     rows = []
-    for name in arguments.sections or SECTIONS:
+    for name in sections:
         with tempfile.TemporaryDirectory(prefix="playbill-bench-") as directory:
             rows += SECTIONS[name](Path(directory), quick=arguments.quick)
     print(render(rows))
     busy = os.getloadavg()[1]
-    print(f"\n{os.cpu_count()} cores, {busy:.1f} processes at work on average; medians, by turns.")
+    print(
+        f"\n{os.cpu_count()} cores, {busy:.1f} processes at work on average. Medians, by turns; "
+        "states in CPU seconds, the rest by the clock."
+    )
 
 
 if __name__ == "__main__":

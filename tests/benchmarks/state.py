@@ -1,4 +1,4 @@
-"""How long it takes to know who is on stage, from all of a repository's tags."""
+"""How long it takes to know who is on stage, from all of a repository's tags: in CPU seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import gto.api
 from tests.benchmarks.history import ledger
 from tests.benchmarks.table import Row
-from tests.benchmarks.timing import by_turns, progress
+from tests.benchmarks.timing import cpu_by_turns, progress
 from tests.servers.remote import ENVIRONMENT, Remote
 
 from playbill.git.command import Git, GitSettings
@@ -30,7 +30,7 @@ def rows(directory: Path, *, quick: bool) -> list[Row]:
     small, large, gto_size = (1_000, 10_000, 100) if quick else (5_000, 50_000, 500)
     few, many = _mirror(directory, small), _mirror(directory, large)
     progress(f"reading {small:,} and {large:,} tags, {RUNS} times each")
-    state, limit, grown = by_turns(RUNS, _state(few), _listing(few), _state(many))
+    state, limit, grown = cpu_by_turns(RUNS, _state(few), _listing(few), _state(many))
     return [
         Row(
             work=f"state of {small:,} tags",
@@ -56,7 +56,7 @@ def _beside_gto(directory: Path, size: int) -> Row:
     remote = directory / f"ledger-{size}.git"
     subprocess.run(["git", "clone", "-q", str(remote), str(clone)], env=ENVIRONMENT, check=True)
     progress(f"gto show of {size:,} tags, 3 times")
-    state, show = by_turns(3, _state(mirror), lambda: gto.api.show(str(clone)))
+    state, show = cpu_by_turns(3, _state(mirror), lambda: gto.api.show(str(clone)))
     return Row(
         work=f"state of {size:,} tags",
         measured=state,

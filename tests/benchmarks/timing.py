@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import sys
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 
 def progress(words: str) -> None:
@@ -14,29 +13,30 @@ def progress(words: str) -> None:
     print(f"--> {words}", file=sys.stderr, flush=True)
 
 
-@contextmanager
-def watch(into: list[float]) -> Iterator[None]:
-    """Add the seconds that the block took."""
-    start = time.perf_counter()
-    yield
-    into.append(time.perf_counter() - start)
+def cpu_by_turns(runs: int, *works: Callable[[], object]) -> list[float]:
+    """The median CPU seconds of each, those of the processes that it started and waited for
+    included; on a quiet machine, where one step follows another, that is the time it takes.
 
-
-def by_turns(runs: int, *works: Callable[[], object]) -> list[float]:
-    """The median seconds of each; they take turns, so that a busy minute harms all alike.
-
-    Each is run once beforehand, for the caches of git, Python and the disk.
+    They take turns, so that a busy minute harms all alike, and each is run once beforehand,
+    for the caches of git, Python and the disk.
     """
     times: list[list[float]] = [[] for _ in works]
     for turn in range(runs + 1):
         for taken, work in zip(times, works, strict=True):
-            with watch(taken if turn else []):
-                work()
+            before = _cpu()
+            work()
+            if turn:
+                taken.append(_cpu() - before)
     return [statistics.median(taken) for taken in times]
 
 
+def _cpu() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
 async def async_by_turns(runs: int, *works: Callable[[], Awaitable[float]]) -> list[float]:
-    """The same for works that take their own time, for they have something to prepare."""
+    """The median seconds by the clock; each work tells its own, for it has things to prepare."""
     times: list[list[float]] = [[] for _ in works]
     for turn in range(runs + 1):
         for taken, work in zip(times, works, strict=True):
