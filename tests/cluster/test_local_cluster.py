@@ -302,7 +302,12 @@ def answers(cluster: Local) -> bool:
             return "curtain up" in cluster.kubectl(*asking)
         return False
 
-    return eventually(asked)
+    # A kubelet lets containers that died again and again wait before their next start.
+    if not eventually(asked, seconds=240):
+        pods = cluster.kubectl("-n=probe", "get", "pods", "-o", "wide")
+        events = cluster.kubectl("-n=probe", "get", "events", "--sort-by=.lastTimestamp")
+        pytest.fail(f"no pod reaches another:\n{pods}\n{events}")
+    return True
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
