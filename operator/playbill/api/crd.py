@@ -20,13 +20,19 @@ from pydantic import BaseModel
 
 from playbill.api.base import GROUP, VERSION, PrinterColumn, Resource
 from playbill.api.linter import faults
+from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.reference import reference
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.api.structural import JsonSchema, structural
 
-RESOURCES: tuple[type[Resource], ...] = (RegisteredModel, ModelVersion, StageAssignment)
+RESOURCES: tuple[type[Resource], ...] = (
+    RegisteredModel,
+    ModelVersion,
+    StageAssignment,
+    ModelRepository,
+)
 
 CATEGORY = "playbill"
 

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from playbill.api.adoption import Adopt
 from playbill.api.base import (
     LIST_ATOMIC,
-    Duration,
     LocalReference,
     LongText,
     Model,
@@ -28,79 +28,22 @@ from playbill.api.base import (
     ready_column,
 )
 from playbill.api.patterns import ARTIFACT_MAX_LENGTH, ARTIFACT_NAME
-
-BRANCH = r"^[A-Za-z0-9_][A-Za-z0-9_./+-]*$"
-
-
-class Repository(Model):
-    """The git repository whose tags are the model's history."""
-
-    url: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=2048,
-            description="https://host/path, ssh://git@host/path or git@host:path. Passwords "
-            "belong into the Secret that secretRef names.",
-            json_schema_extra=cel(
-                Rule(
-                    "self.matches('^[!-~]+$')",
-                    "a URL holds no spaces, control characters or letters beyond ASCII: "
-                    "percent-encode them",
-                ),
-                Rule(
-                    "self.matches('^https?://([^/]*@)?[A-Za-z0-9[]') || "
-                    "self.matches('^ssh://([A-Za-z0-9_][^/]*@)?[A-Za-z0-9[]') || "
-                    "self.matches('^file:///') || "
-                    "self.matches('^[A-Za-z0-9_][A-Za-z0-9_.-]*@[A-Za-z0-9][A-Za-z0-9.-]*:')",
-                    "use https://host/path, http://host/path, ssh://git@host/path or git@host:path",
-                ),
-                Rule(
-                    "!self.matches('^https?://[^/]*@') && !self.matches('^ssh://[^/@]*:[^/]*@')",
-                    "take the user and password out of the URL and put them into a Secret "
-                    "(keys username and password, or identity for ssh), named by secretRef",
-                ),
-            ),
-        ),
-    ]
-    branch: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            max_length=255,
-            pattern=BRANCH,
-            description="The branch whose tip a version takes when it names no revision; "
-            "the remote's own default branch when left out.",
-            json_schema_extra=cel(
-                matching(BRANCH, "name a branch as git does, such as main or release/1.x")
-            ),
-        ),
-    ] = None
-    secret_ref: Annotated[
-        LocalReference | None,
-        Field(
-            description="A Secret with username and password, bearerToken, or identity and "
-            "known_hosts; ca.crt for a private authority. The layout is Flux's.",
-        ),
-    ] = None
-    interval: Annotated[Duration, Field(description="How often to look for what others wrote.")] = (
-        "1m"
-    )
-    max_tags_per_push: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=1000,
-            description="GitHub and GitLab fire no events for a push of more than 3 tags; "
-            "0 sets no limit.",
-        ),
-    ] = 3
+from playbill.api.repository import Repository
 
 
 class RegisteredModelSpec(Model):
     """What a model is, and where."""
 
-    repository: Annotated[Repository, Field(description="Where the model's history lives.")]
+    repository: Annotated[
+        Repository | None, Field(description="Where the model's history lives.")
+    ] = None
+    repository_ref: Annotated[
+        LocalReference | None,
+        Field(
+            description="A ModelRepository in this namespace, in place of repository: one place "
+            "for the url, credentials and limits of many models.",
+        ),
+    ] = None
     artifact: Annotated[
         str | None,
         Field(
@@ -137,6 +80,21 @@ class RegisteredModelSpec(Model):
     ] = None
     task: Annotated[
         ShortText | None, Field(description="What it does, such as image-classification.")
+    ] = None
+    on_commit_taken: Annotated[
+        Literal["Refuse", "Alias"],
+        Field(
+            description="What becomes of a version on a commit that is another version of this "
+            "model already, as when a release candidate becomes the release: Refuse, for GTO "
+            "cannot read that, or Alias, which registers a child commit with the same files.",
+        ),
+    ] = "Refuse"
+    adopt: Annotated[
+        Adopt | None,
+        Field(
+            description="Makes objects of versions and stages that others wrote to the ledger; "
+            "the ModelRepository's own when left out.",
+        ),
     ] = None
     deprecated: Annotated[
         bool,
@@ -195,6 +153,9 @@ class RegisteredModelStatus(Status):
 
     artifact: Annotated[
         str | None, Field(max_length=256, description="GTO's name of it, as its tags have it.")
+    ] = None
+    repository: Annotated[
+        str | None, Field(max_length=2048, description="The URL of its repository.")
     ] = None
     latest_version: Annotated[
         str | None,
@@ -281,7 +242,7 @@ class RegisteredModel(Resource):
             *ready_column("model"),
             PrinterColumn(
                 "Repository",
-                ".spec.repository.url",
+                ".status.repository",
                 description="Where its history lives.",
                 priority=1,
             ),
@@ -289,8 +250,14 @@ class RegisteredModel(Resource):
                 "Artifact", ".status.artifact", description="GTO's name of it.", priority=1
             ),
         ),
-        selectable=(".spec.repository.url", ".spec.artifact"),
+        selectable=(".spec.repository.url", ".spec.repositoryRef.name", ".spec.artifact"),
         rules=(
+            Rule(
+                "has(self.spec.repository) != has(self.spec.repositoryRef)",
+                "give either repository, with its url, or repositoryRef, the name of a "
+                "ModelRepository in this namespace",
+                ".spec.repository",
+            ),
             Rule(
                 "has(self.spec.artifact) || self.metadata.name.matches('^[a-z0-9-]+$')",
                 "GTO allows no dot in a name: set spec.artifact to the model's name in git, "

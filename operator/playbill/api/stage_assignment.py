@@ -32,6 +32,8 @@ from playbill.api.patterns import (
 )
 from playbill.api.registered_model import ModelName
 
+RANGE = r"^[-0-9A-Za-z.*^~<>=| +]+$"
+
 
 class OpenModel(Model):
     """A piece of another API, passed on as it is: the API server checks it by a dry run.
@@ -134,6 +136,41 @@ class Rollout(Model):
     ] = 600
 
 
+class Follow(Model):
+    """Which versions are promoted as soon as they are there."""
+
+    range: Annotated[
+        str,
+        Field(
+            max_length=256,
+            pattern=RANGE,
+            description="A SemVer range as npm has it: ^1.2, ~1.4.0, 1.x, >=1.2 <3 || 5.x.",
+            json_schema_extra=cel(
+                matching(RANGE, "use a SemVer range, such as ^1.2, ~1.4.0, 1.x or >=1.2.0 <3.0.0")
+            ),
+        ),
+    ] = "*"
+    prereleases: Annotated[
+        bool,
+        Field(description="Whether pre-releases count, as the releases that they lead up to."),
+    ] = False
+    stage: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=STAGE_MAX_LENGTH,
+            pattern=STAGE_NAME,
+            description="Only what holds this other stage of the model.",
+            json_schema_extra=cel(
+                matching(
+                    STAGE_NAME,
+                    "use letters, digits, '-', '_' and '/', with a letter or digit first and last",
+                )
+            ),
+        ),
+    ] = None
+
+
 class StageAssignmentSpec(Model):
     """Who is on a stage."""
 
@@ -160,11 +197,15 @@ class StageAssignmentSpec(Model):
             max_length=SEMVER_MAX_LENGTH,
             pattern=SEMVER,
             description="The version that holds the stage: change this line to promote. Left "
-            "out, the ledger decides: whoever assigns with GTO promotes.",
+            "out, and without follow, the ledger decides: whoever assigns with GTO promotes.",
             json_schema_extra=cel(
                 matching(SEMVER, "use SemVer, such as 1.2.3, v1.2.3 or 1.2.3-rc.1")
             ),
         ),
+    ] = None
+    follow: Annotated[
+        Follow | None,
+        Field(description="In place of version: the highest that fits is promoted by itself."),
     ] = None
     rollout: Annotated[
         Rollout | None, Field(description="The workload that serves what holds the stage.")
@@ -281,6 +322,18 @@ class StageAssignment(Resource):
                 "the name is also the name of a Deployment and a Service: use at most 63 lower "
                 "case letters, digits and '-', with a letter first and no '-' at the end",
                 ".metadata.name",
+            ),
+            Rule(
+                "!(has(self.spec.version) && has(self.spec.follow))",
+                "give at most one of version, which promotes this one, and follow, which promotes "
+                "the highest that fits; with neither the ledger decides",
+                ".spec.follow",
+            ),
+            Rule(
+                "!has(self.spec.follow) || !has(self.spec.follow.stage) || "
+                "self.spec.follow.stage != self.spec.stage",
+                "a stage cannot follow itself: name another one",
+                ".spec.follow.stage",
             ),
         ),
     )
