@@ -104,7 +104,9 @@ def _standing(intent: AnyIntent, view: View) -> tuple[TagObject, ...]:
     unseen = tuple(t for oid, t in zip(held, pending.tags, strict=True) if oid is None)
     if unseen and isinstance(intent, VersionIntent):
         for tag in unseen:
-            refuse_taken_commit(view.artifact(intent.artifact), tag.target, _number(tag))
+            number = _number(tag)
+            if number is not None:
+                refuse_taken_commit(view.artifact(intent.artifact), tag.target, number)
     return unseen
 
 
@@ -128,11 +130,13 @@ def _still_asked(intent: AnyIntent, reservation: Reservation) -> bool:
         isinstance(intent, VersionIntent)
         and intent.version is None
         and not intent.deregistered
+        and all(_number(t) is not None for t in reservation.tags)
         and (intent.revision is None or all(t.target == intent.commit for t in reservation.tags))
     )
 
 
 def _number(tag: TagObject) -> str | None:
+    """The version that a tag registers; None for a tag of any other kind."""
     name = parse_tag(tag.name)
     return name.version if isinstance(name, RegistrationTag) else None
 

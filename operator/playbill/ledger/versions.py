@@ -7,8 +7,9 @@ from playbill.ledger import message
 from playbill.ledger.decisions import Decision, Settled, Withdraw, Write
 from playbill.ledger.drafting import draft, next_second
 from playbill.ledger.events import Registration
-from playbill.ledger.grammar import DeregistrationTag, RegistrationTag, check_version, next_version
+from playbill.ledger.grammar import RegistrationTag, check_version, next_version
 from playbill.ledger.intents import VersionIntent
+from playbill.ledger.reregistration import is_told_to_return, return_tag, withdrawal_tag
 from playbill.ledger.state import VersionState
 from playbill.ledger.view import ArtifactView, View, asked_for_by, is_ours
 
@@ -24,7 +25,7 @@ def decide_version(intent: VersionIntent, view: View, now: int) -> Decision:
     if stray is not None:
         return stray
     if not known.active:
-        return _deregistered(intent, known)
+        return _deregistered(intent, view, artifact, known, now)
     _refuse_other_commit(intent, view, known)
     if intent.deregistered:
         return _deregister(intent, view, artifact, known, now)
@@ -66,13 +67,7 @@ def _same_target(event: Registration, intent: VersionIntent) -> bool:
 def _unknown(
     intent: VersionIntent, view: View, artifact: ArtifactView, version: str | None, now: int
 ) -> Write:
-    if intent.recorded and view.oid(intent.recorded) is None:
-        raise Stalled(
-            "TagVanished",
-            f"the tag {intent.recorded} that registered this version is gone from git, and what "
-            "others removed is not written again by itself: push that tag again, or delete this "
-            "object and create another one to register anew",
-        )
+    _refuse_vanished(intent, view)
     if intent.deregistered:
         raise Stalled(
             "NotRegistered",
@@ -80,6 +75,16 @@ def _unknown(
             "nothing to deregister: set deregistered to false, or delete this object",
         )
     return _register(intent, view, artifact, version, now)
+
+
+def _refuse_vanished(intent: VersionIntent, view: View) -> None:
+    if intent.recorded and view.oid(intent.recorded) is None:
+        raise Stalled(
+            "TagVanished",
+            f"the tag {intent.recorded} that registered this version is gone from git, and what "
+            "others removed is not written again by itself: push that tag again, or delete this "
+            "object and create another one to register anew",
+        )
 
 
 def _register(
@@ -191,14 +196,40 @@ def _refuse_other_commit(intent: VersionIntent, view: View, known: VersionState)
     )
 
 
-def _deregistered(intent: VersionIntent, known: VersionState) -> Settled:
+def _deregistered(
+    intent: VersionIntent, view: View, artifact: ArtifactView, known: VersionState, now: int
+) -> Settled | Write:
     if intent.deregistered:
         return Settled(known.deregistration)
+    _refuse_vanished(intent, view)
+    if is_told_to_return(intent, known):
+        return _register_again(intent, view, artifact, known, now)
     raise Stalled(
         "Deregistered",
-        f"{known.version} of {intent.artifact} was deregistered, and registering it again would "
-        "break `gto show`: set deregistered to true, or register another version",
+        f"{known.version} of {intent.artifact} was deregistered, and is registered again only by "
+        "the object that had it deregistered: set deregistered to true, or register another "
+        "version",
     )
+
+
+def _register_again(
+    intent: VersionIntent, view: View, artifact: ArtifactView, known: VersionState, now: int
+) -> Write:
+    refuse_deprecated(artifact)
+    refuse_taken_commit(artifact, known.commit, known.version)
+    seconds = next_second(
+        view=view, last=artifact.version_seconds(known.version), now=now, events=artifact.events
+    )
+    tag = draft(
+        view=view,
+        intent=intent,
+        name=return_tag(artifact, known),
+        target=known.commit,
+        seconds=seconds,
+        subject=message.registering(intent.artifact, known.version),
+        undoes=known.deregistration,
+    )
+    return Write((tag,), reserve=True)
 
 
 def _deregister(
@@ -216,16 +247,17 @@ def _deregister(
     seconds = next_second(
         view=view, last=artifact.version_seconds(known.version), now=now, events=artifact.events
     )
+    name = withdrawal_tag(artifact, known.version, view)
     tag = draft(
         view=view,
         intent=intent,
-        name=DeregistrationTag(intent.artifact, known.version, None),
+        name=name,
         target=known.commit,
         seconds=seconds,
         subject=message.deregistering(intent.artifact, known.version),
         undoes=known.registration,
     )
-    return Write((tag,), reserve=False)
+    return Write((tag,), reserve=name.counter is not None)
 
 
 def _stages_held(artifact: ArtifactView, version: str) -> list[str]:
