@@ -14,17 +14,21 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from playbill.api.errors import Stalled
+from playbill.api.errors import Retry, Stalled
 from playbill.git.command import Access
 from playbill.git.scrub import scrub
 from playbill.git.url import DEFAULT_PORTS, RemoteUrl
 
 CONNECT_SECONDS = 15
+LONGEST_WISH = 3600.0
+_WISH = re.compile(r"Recv header: retry-after: *(\S.*)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LAYOUT = (
     "Give username and password, or bearerToken, or identity and known_hosts; "
@@ -73,16 +77,23 @@ class Credentials:
     def access(self, url: RemoteUrl, *, addresses: Sequence[str] = ()) -> Iterator[Access]:
         """What git needs to reach `url`, for the length of the context.
 
-        `addresses` are those that were checked: http connects to no other. Raises
-        Stalled(InvalidSecret) when these credentials are of no use for the transport.
+        `addresses` are those that were checked: http connects to no other. A Retry that
+        passes through bears the server's own wish (RFC 9110, Retry-After), of which git tells
+        in its trace alone. Raises Stalled(InvalidSecret) when these credentials are of no use
+        for the transport.
         """
         self._check_transport(url)
         with tempfile.TemporaryDirectory(prefix="playbill-") as name:
             directory = Path(name)
-            yield Access(
+            access = Access(
                 environment=self._environment(url, directory, addresses=addresses),
                 scrub=partial(scrub, secrets=[*self._secrets(), name]),
             )
+            try:
+                yield access
+            except Retry as retry:
+                retry.after = retry.after or _wish(directory / "trace")
+                raise
 
     def _check(self) -> None:
         missing = {
@@ -118,7 +129,11 @@ class Credentials:
         if url.scheme == "file":
             return {}
         config = _write(directory / "config", self._http_config(url, directory, addresses))
-        return {"GIT_CONFIG_GLOBAL": str(config)}
+        return {
+            "GIT_CONFIG_GLOBAL": str(config),
+            "GIT_TRACE_CURL": str(directory / "trace"),  # of headers, with their secrets left out
+            "GIT_TRACE_CURL_NO_DATA": "1",
+        }
 
     def _http_config(self, url: RemoteUrl, directory: Path, addresses: Sequence[str]) -> str:
         lines = [f'[http "{url.origin}"]']
@@ -192,6 +207,27 @@ def _write(path: Path, text: str) -> Path:
     path.touch(mode=0o600)
     path.write_text(text)
     return path
+
+
+def _wish(trace: Path) -> float | None:
+    """The seconds for which the server last asked to be left alone, an hour at most."""
+    try:
+        found = _WISH.findall(trace.read_text(errors="replace"))
+    except OSError:
+        return None
+    return min(LONGEST_WISH, _seconds(found[-1].strip())) if found else None
+
+
+def _seconds(wish: str) -> float:
+    """Of a Retry-After, which is a number of seconds or a date; 0 of what is neither."""
+    if wish.isdecimal() and wish.isascii():
+        return float(wish[:9])
+    try:
+        date = parsedate_to_datetime(wish)
+    except ValueError:
+        return 0.0
+    aware = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
 
 
 def _invalid(why: str) -> Stalled:

@@ -18,7 +18,7 @@ class MirrorCorrupt(Retry):
 
 
 class NotSent(Retry):
-    """The remote could not be reached at all, so nothing that was to be pushed has been."""
+    """The remote was not reached, or has kept nothing: what was to be pushed is not there."""
 
 
 class ObjectRefused(Retry):
@@ -103,6 +103,21 @@ _TABLE = (
         r"load key .*(?:invalid format|error in libcrypto|incorrect passphrase)",
     ),
     _row(
+        Stalled,
+        "PushTooLarge",
+        "What is sent at once is more than the git server, or a proxy before it, takes. Give a "
+        "smaller maxTagsPerPush, or raise the limit there.",
+        r"returned error: 413",
+        r"\bHTTP 413\b",
+    ),
+    # Only the first request of a call, which but asks for the refs, fails in these words.
+    _row(
+        NotSent,
+        "RemoteUnavailable",
+        "The git server answers that it cannot serve now; it is asked again.",
+        r"unable to access 'https?://.*returned error: (?:408|425|429|5\d\d)",
+    ),
+    _row(
         Retry,
         "RemoteUnavailable",
         "The git server answers that it cannot serve now; it is asked again.",
@@ -178,6 +193,19 @@ _TABLE = (
         r"network is unreachable",
     ),
     _row(
+        NotSent,
+        "RemoteUnavailable",
+        "The connection to the git server broke before anything was sent; it is tried again.",
+        r"unable to access 'https?://",
+    ),
+    _row(
+        NotSent,
+        "NotAGitServer",
+        "What answers there is no git server, or it shows a page for people, such as a login or "
+        "a notice of maintenance. It is asked again; if this lasts, check the URL.",
+        r"not valid: is this a git repository\?",
+    ),
+    _row(
         Retry,
         "RemoteUnavailable",
         "The connection to the git server broke; it is tried again.",
@@ -191,7 +219,7 @@ _TABLE = (
         r"broken pipe",
         r"unexpected disconnect",
         r"gnutls_handshake|ssl_error|ssl_connect|recv error|recv failure|send failure",
-        r"unexpected eof|expected flush",
+        r"unexpected eof|expected flush|transfer closed",
     ),
 )
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from playbill.api.errors import Stalled
-from playbill.git.credentials import ANONYMOUS, Credentials
+from playbill.api.errors import Retry, Stalled
+from playbill.git.credentials import ANONYMOUS, LONGEST_WISH, Credentials
 from playbill.git.scrub import scrub
 from playbill.git.url import RemoteUrl, UrlPolicy, parse_url
 
@@ -140,3 +140,27 @@ def test_messages_are_scrubbed(text: str, gone: str) -> None:
 def test_scrubbing_leaves_what_a_person_needs() -> None:
     text = "fatal: repository 'https://example.com/team/x.git/' not found\nline two"
     assert scrub(text, ["hunter2"]) == text
+
+
+@pytest.mark.parametrize(
+    ("header", "after"),
+    [
+        ("Retry-After: 17", 17.0),
+        ("retry-after: 17", 17.0),
+        ("Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", 0.0),
+        ("Retry-After: Sun, 06 Nov 2994 08:49:37 GMT", LONGEST_WISH),
+        ("Retry-After: 99999999999999", LONGEST_WISH),
+        ("Retry-After: soon", 0.0),
+        ("Server: x", None),
+    ],
+)
+def test_a_retry_bears_the_servers_own_wish(header: str, after: float | None) -> None:
+    retry = Retry("RemoteUnavailable", "later")
+    with pytest.raises(Retry), ANONYMOUS.access(HTTPS) as access:
+        _fail(Path(access.environment["GIT_TRACE_CURL"]), header, retry)
+    assert retry.after == after
+
+
+def _fail(trace: Path, header: str, retry: Retry) -> None:
+    trace.write_text(f"x <= Recv header: {header}\n")
+    raise retry

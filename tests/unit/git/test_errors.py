@@ -64,6 +64,19 @@ from playbill.git.errors import MirrorCorrupt, NotSent, classify
             NotSent,
             "RemoteUnavailable",
         ),
+        (
+            "fatal: unable to access 'https://x/': The requested URL returned error: 429",
+            NotSent,
+            "RemoteUnavailable",
+        ),
+        ("fatal: unable to access 'https://x/': Empty reply", NotSent, "RemoteUnavailable"),
+        ("error: RPC failed; HTTP 429 curl 22 The requested", Retry, "RemoteUnavailable"),
+        ("error: RPC failed; HTTP 413 curl 22 The requested", Stalled, "PushTooLarge"),
+        (
+            "fatal: https://x/ not valid: is this a git repository?",
+            NotSent,
+            "NotAGitServer",
+        ),
         ("fatal: the remote end hung up unexpectedly", Retry, "RemoteUnavailable"),
         (
             "error: RPC failed; curl 56 GnuTLS recv error (-54): Error in the pull function.",

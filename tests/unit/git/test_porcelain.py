@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from playbill.git.errors import NotSent
 from playbill.git.porcelain import (
     AlreadyThere,
     Exists,
@@ -77,3 +78,36 @@ def test_what_the_server_says_is_bounded() -> None:
     )  # fmt: skip
     assert isinstance(results["a"], Rejected)
     assert len(results["a"].message) < 700
+
+
+@pytest.mark.parametrize(
+    ("summary", "said", "reason"),
+    [
+        (
+            "(unpacker error)",
+            "fatal: unable to write loose object file: No space left on device",
+            "DiskFull",
+        ),
+        ("(pre-receive hook declined)", "No space left on device", "DiskFull"),
+        (
+            "(atomic transaction failed)",
+            "error: cannot update ref 'refs/tags/b': couldn't write 'b.lock'",
+            "RemoteUnavailable",
+        ),
+        ("(internal server error)", "", "RemoteUnavailable"),
+    ],
+)
+def test_what_a_server_cannot_store_is_no_tags_fault(summary: str, said: str, reason: str) -> None:
+    refused = f"[remote rejected] {summary}"
+    with pytest.raises(NotSent) as failed:
+        parse(line("!", "a", refused), line("!", "b", refused), names=["a", "b"],
+              stderr=f"remote: {said}\n")  # fmt: skip
+    assert failed.value.reason == reason
+
+
+def test_a_hook_may_speak_of_creating_without_being_taken_for_a_broken_server() -> None:
+    results = parse(
+        line("!", "a", "[remote rejected] (pre-receive hook declined)"), names=["a"],
+        stderr="remote: GitLab: you are unable to create protected tags\n",
+    )  # fmt: skip
+    assert isinstance(results["a"], Rejected)
