@@ -1,16 +1,14 @@
 """What DVC says of an artifact at a commit, from files by hand and from DVC's own."""
 
 import hashlib
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from tests.git.counting import Processes
+from tests.git.dvc_program import DvcProject
 from tests.servers import Remote
-from tests.servers.remote import ENVIRONMENT
 
+from playbill.git.dvclock import Input, Lineage
 from playbill.git.mirror import Mirror
 from playbill.git.project import (
     ArtifactFacts,
@@ -70,8 +68,6 @@ def test_everything_that_a_project_says_is_read(remote: Remote, mirror: Mirror) 
         size=42,
         metrics={
             "step": "2",
-            "top.0": "1",
-            "top.1": "2",
             "train.acc": "0.1",
             "train.loss": "nan",
             "f1": "inf",
@@ -262,39 +258,181 @@ def test_all_artifacts_of_a_repository_are_listed(remote: Remote, mirror: Mirror
     assert [each.path for each in found.values()] == ["x", "models/y"]  # type: ignore[union-attr]
 
 
+def test_a_summary_that_only_dvclives_own_file_lists_is_read(
+    remote: Remote, mirror: Mirror
+) -> None:
+    files = {
+        "dvc.yaml": "artifacts: {m: {path: model.bin}}",
+        "dvclive/dvc.yaml": "metrics: [metrics.json]\nparams: [params.yaml]\n",
+        "dvclive/metrics.json": '{"acc": 0.5}',
+        "dvclive/params.yaml": "lr: 1\n",
+    }
+    facts = facts_of(remote, mirror, files, "m")
+    assert (facts.metrics, facts.params) == ({"acc": "0.5"}, {"lr": "1"})
+
+
+@pytest.mark.parametrize(
+    ("project", "words"),
+    [
+        ("params: [conf.py]", "conf.py is not read: it is Python"),
+        ("stages: {s: {params: [{conf.py: [lr]}]}}", "conf.py is not read: it is Python"),
+        ("metrics: ['${dir}/m.json']", "${dir}/m.json is not read"),
+        ("metrics: [gone.json]", "gone.json is listed and not in git"),
+        ("artifacts: {m: {path: in/a}}", "a lies in in, which DVC tracks as a whole"),
+        (f"artifacts: {{m: {{path: a, meta: [{'x' * 9000}]}}}}", "meta is larger than 8 KiB"),
+    ],
+)
+def test_what_is_left_out_is_said(remote: Remote, mirror: Mirror, project: str, words: str) -> None:
+    files = {"dvc.yaml": project, "conf.py": "lr = 1", "in.dvc": "outs: [{md5: 12, path: in}]"}
+    facts = facts_of(remote, mirror, files, "m")
+    assert facts.problem is None
+    assert any(words in note for note in facts.notes)
+    assert (facts.metrics, facts.params, facts.meta, facts.digest) == ({}, {}, None, "")
+
+
+def test_meta_is_whatever_yaml_can_say_as_json_has_it(remote: Remote, mirror: Mirror) -> None:
+    meta = "[{1: .nan, a: null, big: 99999999999999999999}, !!set {x, y}, !!binary aGVsbG8=, true]"
+    facts = facts_of(
+        remote, mirror, {"dvc.yaml": f"artifacts: {{m: {{path: a, meta: {meta}}}}}"}, "m"
+    )
+    assert facts.meta == [
+        {"1": "nan", "big": "99999999999999999999"}, ["x", "y"], "5 bytes", True
+    ]  # fmt: skip
+
+
+LOCK = """
+stages:
+  fit:
+    cmd: [prepare, fit]
+    deps:
+    - {path: ../data, hash: md5, md5: 00ab.dir, size: 9, nfiles: 3}
+    - {path: s3://bucket/x, etag: "1"}
+    - {path: ../../outside}
+    outs:
+    - {path: ../out/models, hash: md5, md5: 01cd.dir, size: 4, nfiles: 2}
+"""
+
+
+def test_the_stage_that_made_an_artifact_is_found_wherever_its_pipeline_is(
+    remote: Remote, mirror: Mirror
+) -> None:
+    files = {
+        "dvc.yaml": "artifacts: {whole: {path: out/models}, part: {path: out/models/a}}",
+        "out/dvc.yaml": "stages: {fit: {cmd: x, wdir: ../work}}",
+        "out/dvc.lock": LOCK,
+    }
+    whole = facts_of(remote, mirror, files, "whole")
+    assert whole.digest == "md5:01cd.dir"
+    assert whole.lineage == Lineage(
+        stage="out/dvc.yaml:fit",
+        command="prepare\nfit",
+        inputs=(
+            Input("data", "md5:00ab.dir", 9, 3),
+            Input("s3://bucket/x", "etag:1"),
+            Input("../../outside"),
+        ),
+    )
+    part = facts_of(remote, mirror, files, "part")
+    assert (part.digest, part.lineage) == ("", whole.lineage)
+
+
+def test_endless_lineage_is_cut_and_it_is_said(remote: Remote, mirror: Mirror) -> None:
+    deps = ", ".join(f"{{path: d{number}}}" for number in range(101))
+    lock = f"stages: {{fit: {{cmd: x, deps: [{deps}], outs: [{{path: m, md5: 'ab'}}]}}}}"
+    files = {"dvc.yaml": "artifacts: {m: {path: m}}", "dvc.lock": lock}
+    facts = facts_of(remote, mirror, files, "m")
+    assert facts.lineage is not None
+    assert len(facts.lineage.inputs) == 100
+    assert facts.notes == ("fit has more inputs than are shown",)
+
+
 def test_what_dvc_itself_wrote_is_read_as_dvc_reads_it(
     remote: Remote, mirror: Mirror, tmp_path: Path
 ) -> None:
-    work = tmp_path / "work"
-    (work / "sub").mkdir(parents=True)
-    environment = {**ENVIRONMENT, "HOME": str(tmp_path), "DVC_NO_ANALYTICS": "1"}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-
-    def run(*command: str) -> None:
-        subprocess.run(command, cwd=work / "sub", env=environment, check=True, capture_output=True)
-
-    subprocess.run(["git", "init", "-q", "-b", "main", str(work)], env=environment, check=True)
-    subprocess.run(["dvc", "init", "-q"], cwd=work, env=environment, check=True)
-    (work / "sub" / "params.yaml").write_text("train: {lr: 0.1}\nunused: 2\n")
-    (work / "sub" / "added.bin").write_text("added")
-    run("dvc", "add", "-q", "added.bin")
-    run(
-        "dvc", "stage", "add", "-q", "--run", "-n", "fit", "-p", "train", "-o", "out",
-        "-M", "scores.json",
-        "mkdir out; echo 1 > out/a; echo 2 > out/b; echo '{\"acc\": 0.25}' > scores.json",
+    project = DvcProject.make(tmp_path, remote)
+    project.track("sub/added.bin", "added")
+    project.write("params.yaml", "seed: 3\nunused: 1\n")
+    project.write("sub/params.yaml", "train: {lr: 0.1, layers: [8, 4]}\nunused: 2\n")
+    project.write("sub/more.toml", "[opt]\nname = 'adam'\nsteps = 5\n")
+    project.write("sub/more.json", '{"deep": {"er": null, "on": true}}')
+    project.stage(
+        "fit", "-d", "added.bin", "-p", "train", "-p", "more.toml:opt.name", "-p", "more.json:",
+        "-o", "out", "-M", "scores.json", "-M", "scores.yaml",
+        "mkdir out; echo 1 > out/a; echo 2 > out/b; echo 'f1: .nan' > scores.yaml;"
+        "echo '{\"acc\": {\"top\": 0.25, \"each\": [1, 2]}, \"none\": null}' > scores.json",
     )  # fmt: skip
-    with (work / "sub" / "dvc.yaml").open("a") as project:
-        project.write("artifacts: {fit: {path: out, type: model}, added: {path: added.bin}}\n")
-    run("git", "add", "..")
-    run("git", "commit", "-q", "-m", "x")
-    run("git", "push", "-q", remote.url, "main")
-    commit = mirror.resolve("main")
+    project.write(
+        "sub/dvc.yaml",
+        "artifacts:\n  fit: {path: out, type: model, desc: fits, labels: [a], meta: {b: [1]}}\n"
+        "  added: {path: added.bin}\n",
+        append=True,
+    )
+    commit = project.push()
+    mirror.fetch()
+
     fit = read_project(mirror, commit, "sub:fit")
-    assert fit.problem is None
-    assert fit.digest.startswith("md5:")
-    assert fit.digest.endswith(".dir")
-    assert (fit.size, fit.files) == (4, 2)
-    assert (fit.params, fit.metrics) == ({"train.lr": "0.1"}, {"acc": "0.25"})
+    assert (fit.problem, fit.notes) == (None, ())
+    assert (fit.type, fit.description, fit.labels, fit.meta) == (
+        "model",
+        "fits",
+        ("a",),
+        {"b": [1]},
+    )
+    assert fit.path == project.artifact_path("sub:fit")
+    assert fit.metrics == project.metrics("sub/")
+    assert fit.params == project.params("sub/")
+    assert set(fit.metrics) == {"acc.top", "f1"}
+    assert set(fit.params) == {
+        "train.lr", "train.layers.0", "train.layers.1", "opt.name", "deep.er", "deep.on",
+    }  # fmt: skip
+    assert (fit.digest, fit.size, fit.files) == (project.digest_of("sub/out"), 4, 2)
+    assert fit.lineage is not None
+    assert fit.lineage.stage == "sub/dvc.yaml:fit"
+    assert [(each.path, each.digest) for each in fit.lineage.inputs] == [
+        ("sub/added.bin", "md5:" + md5(b"added"))
+    ]
     added = read_project(mirror, commit, "sub:added")
-    assert added.digest == "md5:" + hashlib.md5(b"added", usedforsecurity=False).hexdigest()
-    assert added.size == 5
+    assert (added.digest, added.size) == ("md5:" + md5(b"added"), 5)
+
+
+def test_all_of_the_params_at_the_root_are_shown_as_dvc_shows_them(
+    remote: Remote, mirror: Mirror, tmp_path: Path
+) -> None:
+    project = DvcProject.make(tmp_path, remote)
+    project.write("params.yaml", "seed: 3\nunused: 1\n")
+    project.write("model.bin", "1")
+    project.stage("fit", "-p", "seed", "-O", "o", "echo 1 > o", where=".")
+    project.write("dvc.yaml", "artifacts: {m: {path: model.bin}}\n", append=True)
+    commit = project.push()
+    mirror.fetch()
+    facts = read_project(mirror, commit, "m")
+    assert facts.params == project.params("") == {"seed": "3", "unused": "1"}
+
+
+def test_what_dvclive_wrote_is_read_as_dvc_reads_it(
+    remote: Remote, mirror: Mirror, tmp_path: Path
+) -> None:
+    project = DvcProject.make(tmp_path, remote)
+    project.python(
+        "from dvclive import Live\n"
+        "with Live() as live:\n"
+        "    live.log_param('lr', 0.1)\n"
+        "    live.log_metric('train/loss', float('nan'))\n"
+        "    live.log_metric('acc', 0.75)\n"
+        "    live.next_step()\n"
+        "    open('churn.pkl', 'w').write('weights')\n"
+        "    live.log_artifact('churn.pkl', type='model', name='churn', meta={'k': 'v'})\n"
+    )
+    commit = project.push()
+    mirror.fetch()
+    facts = read_project(mirror, commit, "churn")
+    assert (facts.problem, facts.notes) == (None, ())
+    assert facts.metrics == project.metrics("dvclive/")
+    assert set(facts.metrics) == {"train.loss", "acc", "step"}
+    assert facts.params == project.params("dvclive/") == {"lr": "0.1"}
+    assert (facts.path, facts.meta) == (project.artifact_path("churn"), {"k": "v"})
+    assert (facts.digest, facts.size) == ("md5:" + md5(b"weights"), 7)
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

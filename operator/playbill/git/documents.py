@@ -118,8 +118,10 @@ def _toml(text: str) -> Any:
 _PARSERS: Mapping[str, Callable[[str], Any]] = {".json": _json, ".toml": _toml}
 
 
-def flatten(document: Any) -> dict[str, str]:
+def flatten(document: Any, *, lists: bool = True) -> dict[str, str]:
     """Nested keys joined with a dot, list items by their number; each leaf as text.
+
+    Without `lists` they are left out, and nulls too: to DVC no metric is one.
 
     Numbers are decimal strings as Python writes them; NaN and infinities are `nan`, `inf`
     and `-inf`; empty mappings and lists are left out.
@@ -128,6 +130,8 @@ def flatten(document: Any) -> dict[str, str]:
     waiting: list[tuple[str, Any]] = [("", document)]
     while waiting:
         key, value = waiting.pop()
+        if not lists and (value is None or isinstance(value, list)):
+            continue
         children = _children(value)
         if children is None:
             found[key or "value"] = text_of(value)

@@ -6,7 +6,7 @@ says why; its version stays.
 """
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,57 +14,40 @@ from playbill.api.errors import Stalled, Trouble
 from playbill.git.documents import InvalidDocument, flatten, parse_document, parse_mapping
 from playbill.git.dvc import (
     Artifact,
-    Output,
     Source,
     is_url,
     list_artifacts,
+    merged,
     metrics_sources,
-    output_of_dvc_file,
-    output_of_lock,
     params_sources,
     select,
     split_artifact,
 )
+from playbill.git.dvclock import Output, Pipeline, output_of_dvc_file
+from playbill.git.facts import (
+    LONGEST_PROBLEM,
+    ArtifactFacts,
+    ProjectProblem,
+    bounded_meta,
+    cut_values,
+)
 from playbill.git.mirror import Mirror
 from playbill.git.objects import Entry, Place
 
-MOST_KEYS = 100
-MOST_BYTES = 32 * 1024
-LONGEST_KEY = 253
-LONGEST_VALUE = 256
-LONGEST_PROBLEM = 500
+__all__ = [
+    "ArtifactFacts",
+    "ProjectProblem",
+    "Wanted",
+    "list_project_artifacts",
+    "read_project",
+    "read_projects",
+]
+
+DVCLIVE = "dvclive"
+"""Where dvclive puts its summary; it may list it in a `dvc.yaml` of its own there."""
 
 Wanted = tuple[str, str]
 """A commit (40 hex) and GTO's full name of an artifact."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectProblem:
-    """Why facts are missing: `InvalidProject`, with file and line, or a passing `CommitMissing`."""
-
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactFacts:
-    """Empty where the project says nothing. `size` in bytes; `digest` is `md5:<hex>` of DVC's
-    output or `git:<oid>` of what git itself holds; `truncated` when metrics or params were cut
-    to 100 keys of 256 characters, and to 32 KiB.
-    """
-
-    path: str = ""
-    type: str = ""
-    description: str = ""
-    labels: tuple[str, ...] = ()
-    meta: Mapping[str, Any] = field(default_factory=dict)
-    digest: str = ""
-    size: int | None = None
-    files: int | None = None
-    metrics: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, str] = field(default_factory=dict)
-    truncated: bool = False
-    problem: ProjectProblem | None = None
 
 
 def read_project(mirror: Mirror, commit: str, artifact: str) -> ArtifactFacts:
@@ -78,10 +61,11 @@ def read_projects(mirror: Mirror, wanted: Iterable[Wanted]) -> dict[Wanted, Arti
     Raises what `Mirror.read_many` does.
     """
     asked = list(dict.fromkeys(wanted))
-    answers = mirror.read_many({_project_file(each) for each in asked})
-    projects = {each: _Project.parse(*each, answers.get(_project_file(each))) for each in asked}
-    places = [place for project in projects.values() for place in project.places()]
-    files = mirror.read_many(places)
+    answers = mirror.read_many({place for each in asked for place in _project_files(each)})
+    files = _Files(answers)
+    projects = {each: _Project.parse(*each, files) for each in asked}
+    places = {place for project in projects.values() for place in project.places()}
+    files = _Files({**answers, **mirror.read_many(places - answers.keys())})
     held = [place for project in projects.values() for place in project.artifact_places()]
     entries = mirror.entries(held) if held else {}
     return {each: project.facts(files, entries) for each, project in projects.items()}
@@ -104,9 +88,37 @@ def list_project_artifacts(mirror: Mirror, commit: str) -> dict[str, Artifact | 
     return found
 
 
-def _project_file(wanted: Wanted) -> Place:
+def _project_files(wanted: Wanted) -> list[Place]:
+    """The artifact's `dvc.yaml`, and that of dvclive beside it."""
     commit, artifact = wanted
-    return commit, posixpath.join(split_artifact(artifact)[0], "dvc.yaml")
+    directory = split_artifact(artifact)[0]
+    names = "dvc.yaml", f"{DVCLIVE}/dvc.yaml"
+    return [(commit, posixpath.join(directory, name)) for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Files by place, each parsed once: many artifacts have one `dvc.lock`."""
+
+    answers: Mapping[Place, bytes | Trouble]
+    _parsed: dict[tuple[Place, bool], tuple[Any, ProjectProblem | None]] = field(
+        default_factory=dict
+    )
+
+    def has(self, place: Place) -> bool:
+        """Whether there is a file, readable or not."""
+        return place in self.answers
+
+    def parse(self, place: Place, *, whole: bool = False) -> tuple[Any, ProjectProblem | None]:
+        """The document (an empty mapping, or with `whole` None, when there is none), the problem.
+
+        `whole` takes a document of any shape, and a mapping alone without it.
+        """
+        found = self._parsed.get((place, whole))
+        if found is None:
+            answer = self.answers.get(place)
+            found = self._parsed[place, whole] = _parse(place[1], answer, whole=whole)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +127,27 @@ class _Project:
 
     commit: str
     directory: str
-    document: Mapping[str, Any]
     artifact: Artifact | None
+    metrics: Sequence[Source]
+    params: Sequence[Source]
     problem: ProjectProblem | None
 
     @classmethod
-    def parse(cls, commit: str, name: str, answer: bytes | Trouble | None) -> "_Project":
+    def parse(cls, commit: str, name: str, files: _Files) -> "_Project":
         directory, short = split_artifact(name)
-        path = posixpath.join(directory, "dvc.yaml")
-        document, problem = _parse(path, answer)
+        live = posixpath.join(directory, DVCLIVE)
+        (_, own), (_, lives) = _project_files((commit, name))
+        document, problem = files.parse((commit, own))
+        summary, live_problem = files.parse((commit, lives))
         listed = (each for each in list_artifacts(directory, document) if each.name == short)
-        return cls(commit, directory, document, next(listed, None), problem)
+        return cls(
+            commit,
+            directory,
+            next(listed, None),
+            merged([*metrics_sources(directory, document), *metrics_sources(live, summary)]),
+            merged([*params_sources(directory, document), *params_sources(live, summary)]),
+            problem or live_problem,
+        )
 
     def artifact_places(self) -> list[Place]:
         """Where git itself may hold the artifact."""
@@ -135,90 +157,127 @@ class _Project:
 
     def places(self) -> list[Place]:
         """The files to read after `dvc.yaml`."""
-        paths = [source.path for source in (*self._metrics(), *self._params())]
-        paths += [path for place in self.artifact_places() for path in self._records(place[1])]
+        paths = [each.path for each in (*self.metrics, *self.params) if not each.unread]
+        for _, path in self.artifact_places():
+            paths += [f"{path}.dvc", *(f"{above}.dvc" for above in _above(path) if above)]
+            for directory in self._pipelines(path):
+                paths += [posixpath.join(directory, name) for name in ("dvc.yaml", "dvc.lock")]
         return [(self.commit, path) for path in paths]
 
-    def facts(
-        self, files: Mapping[Place, bytes | Trouble], entries: Mapping[Place, Entry | Trouble]
-    ) -> ArtifactFacts:
+    def facts(self, files: _Files, entries: Mapping[Place, Entry | Trouble]) -> ArtifactFacts:
         """All that is known, once the files are there."""
-        metrics, metrics_cut, metrics_problem = self._values(self._metrics(), files)
-        params, params_cut, params_problem = self._values(self._params(), files)
+        metrics, metrics_problem = self._values(self.metrics, files, lists=False)
+        params, params_problem = self._values(self.params, files, lists=True)
+        (kept_metrics, metrics_cut), (kept_params, params_cut) = map(cut_values, (metrics, params))
         facts = ArtifactFacts(
-            metrics=metrics,
-            params=params,
+            metrics=kept_metrics,
+            params=kept_params,
             truncated=metrics_cut or params_cut,
+            notes=tuple(dict.fromkeys(self._unread(files))),
             problem=self.problem or metrics_problem or params_problem,
         )
         return self._with_artifact(facts, files, entries)
 
     def _with_artifact(
-        self,
-        facts: ArtifactFacts,
-        files: Mapping[Place, bytes | Trouble],
-        entries: Mapping[Place, Entry | Trouble],
+        self, facts: ArtifactFacts, files: _Files, entries: Mapping[Place, Entry | Trouble]
     ) -> ArtifactFacts:
         if self.artifact is None:
             return facts
+        meta, too_large = bounded_meta(self.artifact.meta)
         facts = replace(
             facts,
             path=self.artifact.path,
             type=self.artifact.type,
             description=self.artifact.description,
             labels=self.artifact.labels,
-            meta=self.artifact.meta,
+            meta=meta,
+            notes=(*facts.notes, *(["meta is larger than 8 KiB"] if too_large else [])),
         )
-        output, problem = self._output(self.artifact.path, files)
-        facts = replace(facts, problem=facts.problem or problem)
-        if output is not None:
-            return replace(facts, digest=output.digest, size=output.size, files=output.files)
-        entry = entries.get((self.commit, self.artifact.path))
-        if isinstance(entry, Entry) and entry.kind in {"file", "tree"}:
-            return replace(facts, digest=f"git:{entry.oid}")
+        for _, path in self.artifact_places():
+            facts = self._with_records(facts, path, files)
+            entry = entries.get((self.commit, path))
+            if not facts.digest and isinstance(entry, Entry) and entry.kind in {"file", "tree"}:
+                return replace(facts, digest=f"git:{entry.oid}")
         return facts
 
-    def _output(
-        self, path: str, files: Mapping[Place, bytes | Trouble]
-    ) -> tuple[Output | None, ProjectProblem | None]:
-        dvc_file, lock_file = self._records(path)
-        document, problem = _parse(dvc_file, files.get((self.commit, dvc_file)))
-        output = output_of_dvc_file(document)
-        if output is not None:
-            return output, problem
-        lock, lock_problem = _parse(lock_file, files.get((self.commit, lock_file)))
-        return output_of_lock(self.directory, self.document, lock, path), problem or lock_problem
+    def _with_records(self, facts: ArtifactFacts, path: str, files: _Files) -> ArtifactFacts:
+        """With what DVC has recorded: a `.dvc` file wins over a lock, the nearest lock over others.
 
-    def _records(self, path: str) -> tuple[str, str]:
-        """The files in which DVC notes an output's digest."""
-        return f"{path}.dvc", posixpath.join(self.directory, "dvc.lock")
+        The digest of a directory that holds the artifact is not the artifact's.
+        """
+        document, problem = files.parse((self.commit, f"{path}.dvc"))
+        output, lineage = output_of_dvc_file(document), None
+        for directory in self._pipelines(path):
+            pipeline, trouble = self._pipeline(directory, files)
+            if directory == self.directory:  # what is broken elsewhere is told there
+                problem = problem or trouble
+            output = output or pipeline.output(path)
+            lineage = lineage or pipeline.lineage(path)
+        notes = facts.notes
+        if lineage is not None and lineage.cut:
+            notes = (*notes, f"{lineage.stage} has more inputs than are shown")
+        if output is None:
+            output = Output("")
+            notes = (*notes, *self._tracked_above(path, files))
+        return replace(
+            facts,
+            digest=output.digest,
+            size=output.size,
+            files=output.files,
+            lineage=lineage,
+            notes=notes,
+            problem=facts.problem or problem,
+        )
 
-    def _metrics(self) -> Sequence[Source]:
-        return metrics_sources(self.directory, self.document)
+    def _pipelines(self, path: str) -> list[str]:
+        """The directories whose pipeline may have made the artifact, its own project first."""
+        return list(dict.fromkeys([self.directory, *_above(path)]))
 
-    def _params(self) -> Sequence[Source]:
-        return params_sources(self.directory, self.document)
+    def _pipeline(self, directory: str, files: _Files) -> tuple[Pipeline, ProjectProblem | None]:
+        project, lock = (posixpath.join(directory, name) for name in ("dvc.yaml", "dvc.lock"))
+        document, problem = files.parse((self.commit, project))
+        recorded, lock_problem = files.parse((self.commit, lock))
+        pipeline = Pipeline(directory=directory, project=document, lock=recorded)
+        return pipeline, problem or lock_problem
+
+    def _tracked_above(self, path: str, files: _Files) -> Iterator[str]:
+        for above in _above(path):
+            if files.has((self.commit, f"{above}.dvc")):
+                yield f"{path} lies in {above}, which DVC tracks as a whole: it has no digest"
+
+    def _unread(self, files: _Files) -> Iterator[str]:
+        for source in (*self.metrics, *self.params):
+            if source.unread:
+                yield f"{source.path} is not read: {source.unread}"
+            elif not files.has((self.commit, source.path)) and not source.implied:
+                yield f"{source.path} is listed and not in git at this commit"
 
     def _values(
-        self, sources: Sequence[Source], files: Mapping[Place, bytes | Trouble]
-    ) -> tuple[Mapping[str, str], bool, ProjectProblem | None]:
+        self, sources: Sequence[Source], files: _Files, *, lists: bool
+    ) -> tuple[Mapping[str, str], ProjectProblem | None]:
         found: dict[str, str] = {}
         problem = None
         for source in sources:
-            answer = files.get((self.commit, source.path))
-            document, trouble = _parse(source.path, answer, whole=True)
+            if source.unread:
+                continue
+            document, trouble = files.parse((self.commit, source.path), whole=True)
             problem = problem or trouble
-            flat = flatten(document) if document is not None else {}
+            flat = flatten(document, lists=lists) if document is not None else {}
             for key, value in select(flat, source.keys).items():
                 # two files may use one key: the second tells where it is from
                 found[f"{source.path}:{key}" if key in found else key] = value
-        return *_cut(found), problem
+        return found, problem
+
+
+def _above(path: str) -> list[str]:
+    """The directories that hold a path, the nearest first, and the root (empty) last."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[:length]) for length in range(len(parts), -1, -1)]
 
 
 def _parse(
     path: str, answer: bytes | Trouble | None, *, whole: bool = False
 ) -> tuple[Any, ProjectProblem | None]:
-    """The document (an empty mapping, or with `whole` None, when there is none), the problem."""
     nothing: Any = None if whole else {}
     if answer is None:
         return nothing, None
@@ -231,31 +290,3 @@ def _parse(
         message = f"{path}, {error}. Mend the file in a new commit."
         return nothing, ProjectProblem("InvalidProject", message[:LONGEST_PROBLEM])
     return document, None
-
-
-def _cut(values: Mapping[str, str]) -> tuple[dict[str, str], bool]:
-    """The first 100 keys that fit into 32 KiB, and whether anything was cut or left out.
-
-    A long value is cut, a key that is too long is left out: cut, it could be another's.
-    """
-    kept: dict[str, str] = {}
-    size, whole = 0, True
-    for name, text in values.items():
-        key, value = _sound(name), _sound(text)
-        if len(kept) == MOST_KEYS:
-            return kept, True
-        if len(key) > LONGEST_KEY:
-            whole = False
-            continue
-        if len(value) > LONGEST_VALUE:
-            value, whole = f"{value[: LONGEST_VALUE - 1]}…", False
-        size += len(key.encode()) + len(value.encode())
-        if size > MOST_BYTES:
-            return kept, True
-        kept[key] = value
-    return kept, not whole
-
-
-def _sound(text: str) -> str:
-    """YAML can name half of a surrogate pair, which no JSON can carry."""
-    return text.encode("utf-8", "replace").decode()
