@@ -6,15 +6,21 @@ no other effect is an unassignment that takes nothing from anybody.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from playbill.api.errors import Stalled
 from playbill.ledger import message
 from playbill.ledger.decisions import Settled, Write
 from playbill.ledger.drafting import draft, next_second
 from playbill.ledger.events import Deprecation, LedgerEvent
 from playbill.ledger.grammar import DeprecationTag
-from playbill.ledger.intents import ModelIntent
+from playbill.ledger.intents import Intent, ModelIntent
 from playbill.ledger.revival import revive
+from playbill.ledger.tagobject import TagObject
 from playbill.ledger.view import ArtifactView, View, is_ours
+
+STAYS = "stays deprecated"
+"""The reason of a deprecation that nobody asked for, and that only renews the one before."""
 
 
 def decide_model(intent: ModelIntent, view: View, now: int) -> Settled | Write:
@@ -29,7 +35,13 @@ def decide_model(intent: ModelIntent, view: View, now: int) -> Settled | Write:
 
 
 def _last_deprecation(artifact: ArtifactView) -> Deprecation | None:
-    return next((e for e in reversed(artifact.events) if isinstance(e, Deprecation)), None)
+    """The newest that somebody asked for."""
+    asked = (
+        e
+        for e in reversed(artifact.events)
+        if isinstance(e, Deprecation) and e.trailers.get(message.REASON) != STAYS
+    )
+    return next(asked, None)
 
 
 def _is_own(event: LedgerEvent, intent: ModelIntent, view: View) -> bool:
@@ -75,6 +87,26 @@ def _refuse_fight(intent: ModelIntent, view: View, artifact: ArtifactView) -> No
 def _return(intent: ModelIntent, view: View, artifact: ArtifactView, now: int) -> Write:
     tag = revive(view=view, intent=intent, artifact=artifact, seconds=_second(view, artifact, now))
     return Write((tag,), reserve=True)
+
+
+def renew(
+    *, view: View, intent: Intent, artifact: ArtifactView, undone_by: Sequence[TagObject], now: int
+) -> tuple[TagObject, ...]:
+    """The tag that keeps a deprecated artifact so though these tags are written, if they undo it."""
+    if not artifact.deprecated or all(t.seconds < artifact.events[-1].seconds for t in undone_by):
+        return ()
+    last = max(artifact.last_seconds, *(t.seconds for t in undone_by))
+    tag = draft(
+        view=view,
+        intent=intent,
+        name=DeprecationTag(intent.artifact, artifact.counter + len(undone_by) + 1),
+        target=newest_commit(artifact),
+        seconds=next_second(view=view, last=last, now=now, events=artifact.events),
+        subject=message.deprecating(intent.artifact),
+        reason=STAYS,
+        undoes=artifact.events[-1],
+    )
+    return (tag,)
 
 
 def newest_commit(artifact: ArtifactView) -> str:

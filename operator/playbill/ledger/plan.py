@@ -15,7 +15,7 @@ from typing import TypeVar
 from playbill.api.errors import Trouble
 from playbill.ledger.decisions import Decision, Repeat, Withdraw, Write
 from playbill.ledger.deprecation import decide_model
-from playbill.ledger.grammar import RegistrationTag, check_version, parse_tag
+from playbill.ledger.grammar import RegistrationTag, check_artifact, check_version, parse_tag
 from playbill.ledger.intents import (
     AnyIntent,
     ModelIntent,
@@ -55,6 +55,7 @@ class Plan:
 def decide(intent: AnyIntent, view: View, now: int) -> Decision:
     """Give what this intent comes to, trouble included, with `now` in seconds since the epoch."""
     try:
+        check_artifact(intent.artifact)
         standing = _standing(intent, view)
         if standing:
             return Repeat(standing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from playbill.api.errors import Stalled, Waiting
 from playbill.ledger import message
 from playbill.ledger.decisions import Decision, Settled, Write
+from playbill.ledger.deprecation import renew
 from playbill.ledger.drafting import draft, next_second
 from playbill.ledger.events import Assignment, Unassignment
 from playbill.ledger.grammar import (
@@ -141,7 +142,8 @@ def _leave(intent: StageIntent, view: View, artifact: ArtifactView, now: int) ->
 
     The holder of longest standing goes first, so that the one in charge stays to the last
     when there are more than one reservation can hold. What is in flight goes before them all,
-    for this reservation replaces the one that tells of it.
+    for this reservation replaces the one that tells of it. A deprecated artifact stays so,
+    which takes a tag of its own.
     """
     found = artifact.stage(intent.stage)
     holders = found.holders if found else ()
@@ -151,6 +153,7 @@ def _leave(intent: StageIntent, view: View, artifact: ArtifactView, now: int) ->
     if not leaving:
         return Settled(found.last_event if found else None)
     seconds = _second(intent, view, artifact, now)
+    room = MOST_AT_ONCE - 1 if artifact.deprecated else MOST_AT_ONCE
     tags = [
         draft(
             view=view,
@@ -161,9 +164,10 @@ def _leave(intent: StageIntent, view: View, artifact: ArtifactView, now: int) ->
             subject=message.unassigning(intent.artifact, intent.stage, version),
             undoes=found.last_event if found else None,
         )
-        for i, (commit, version) in enumerate(list(leaving.items())[:MOST_AT_ONCE], start=1)
+        for i, (commit, version) in enumerate(list(leaving.items())[:room], start=1)
     ]
-    return Write(tuple(tags), reserve=True)
+    again = renew(view=view, intent=intent, artifact=artifact, undone_by=tags, now=now)
+    return Write((*tags, *again), reserve=True)
 
 
 def _still_in_flight(intent: StageIntent, view: View, artifact: ArtifactView) -> dict[str, str]:

@@ -11,7 +11,7 @@ from playbill.api.errors import Retry, Stalled
 from playbill.ledger import message
 from playbill.ledger.decisions import Settled, Write
 from playbill.ledger.fold import fold
-from playbill.ledger.intents import ModelIntent
+from playbill.ledger.intents import ModelIntent, StageIntent
 from playbill.ledger.plan import decide
 from playbill.ledger.tagobject import TagObject
 
@@ -110,3 +110,43 @@ def test_another_cluster_that_revives_a_deprecated_model_is_not_fought() -> None
     assert "then set deprecated anew" in found.message
     anew = decided(intent(deprecated=True, generation=3), *BOOK, mine, theirs)
     assert only(anew).name == "m@deprecated#3"
+
+
+def leave(*tags: TagObject) -> Any:
+    by = asker("StageAssignment", "m-prod")
+    wish = StageIntent(asker=by, artifact="m", stage="prod", leaving=True, was_recorded=True)
+    return decide(wish, view(*tags), NOW)
+
+
+def test_a_stage_that_is_emptied_leaves_a_deprecated_model_deprecated() -> None:
+    found = leave(*BOOK, tag("m@deprecated", 2, 40))
+    assert isinstance(found, Write)
+    assert [t.name for t in found.tags] == ["m#prod!#2", "m@deprecated#3"]
+    left = fold(records([*BOOK, tag("m@deprecated", 2, 40), *found.tags])).artifacts["m"]
+    assert left.deprecated
+    assert left.stages["prod"].winner is None
+
+
+def test_an_active_model_stays_active_when_a_stage_is_emptied() -> None:
+    found = leave(*BOOK)
+    assert isinstance(found, Write)
+    assert [t.name for t in found.tags] == ["m#prod!#2"]
+
+
+def test_a_deprecation_of_the_future_need_not_be_renewed() -> None:
+    future = [*BOOK, tag("m@deprecated", 2, NOW + 90)]
+    found = leave(*future)
+    assert isinstance(found, Write)
+    assert [t.name for t in found.tags] == ["m#prod!#2"]
+    assert fold(records([*future, *found.tags])).artifacts["m"].deprecated
+
+
+@pytest.mark.parametrize(("by", "returns"), [(ME, True), (None, False)])
+def test_a_renewed_deprecation_is_still_that_of_whoever_asked_for_it(
+    by: Any, returns: bool
+) -> None:
+    tags = [*BOOK, tag("m@deprecated", 2, 40, by=by)]
+    renewed = leave(*tags)
+    assert isinstance(renewed, Write)
+    found = decided(intent(deprecated=False), *tags, *renewed.tags)
+    assert isinstance(found, Write if returns else Settled)
