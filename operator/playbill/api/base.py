@@ -124,6 +124,13 @@ class PendingTag(Model):
 
     name: Annotated[str, Field(max_length=512, description="The tag, without refs/tags/.")]
     object: Annotated[str, Field(max_length=16384, description="The bytes of the tag object.")]
+    commit: Annotated[
+        str | None,
+        Field(
+            max_length=8192,
+            description="The bytes of the commit that the tag is on, if it was made for it.",
+        ),
+    ] = None
 
 
 class Pending(Model):
@@ -171,6 +178,7 @@ class ObjectMeta(Model):
     creation_timestamp: str = ""
     deletion_timestamp: str | None = None
     finalizers: list[str] = []
+    labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 
 

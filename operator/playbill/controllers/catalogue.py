@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from playbill.api.errors import Stalled
+from playbill.api.adoption import Adopt
+from playbill.api.errors import Trouble, Waiting
+from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
+from playbill.api.repository import Repository
+from playbill.controllers.adopted import is_adopted
 from playbill.controllers.intents import intent_of, refuse_claimed
 from playbill.controllers.keys import ObjectKey, RepositoryKey
 from playbill.controllers.ledger_span import known_since
 from playbill.controllers.repository_state import RepositoryState
-from playbill.controllers.store import Resource, Store, key_of, slot_of
+from playbill.controllers.store import Asking, Store, key_of, slot_of
 from playbill.git.url import UrlPolicy, parse_url
 from playbill.ledger.intents import AnyIntent
 from playbill.ledger.view import Author
@@ -23,42 +27,60 @@ from playbill.ledger.view import Author
 Identity = tuple[str, str]
 """Canonical repository and artifact: what a model is, across namespaces."""
 
+Tenant = RegisteredModel | ModelRepository
+"""What has a repository looked at."""
+
 
 class Catalogue:
-    """The models by repository and by identity; told of each model's coming, change and going."""
+    """The tenants by repository and the models by identity; told of each one's coming, change
+    and going."""
 
     def __init__(self, *, store: Store, policy: UrlPolicy, author: Author) -> None:
         self._store = store
         self._policy = policy
         self._author = author
-        self._entries: dict[ObjectKey, RepositoryKey | Stalled] = {}
+        self._entries: dict[ObjectKey, RepositoryKey | Trouble] = {}
         self._identities: dict[ObjectKey, Identity] = {}
         self._same: dict[Identity, set[ObjectKey]] = defaultdict(set)
         self._living: dict[RepositoryKey, set[ObjectKey]] = defaultdict(set)
         self._states: dict[RepositoryKey, RepositoryState] = {}
 
-    def enter(self, model: RegisteredModel) -> None:
-        """A model has come, or its spec has changed."""
-        key = key_of(model)
-        self.remove(key)
-        repository = model.spec.repository
+    def enter(self, tenant: Tenant) -> None:
+        """A tenant has come, or its spec has changed."""
+        key = key_of(tenant)
+        self._move_out(key)
         try:
-            url = parse_url(repository.url, policy=self._policy)
-        except Stalled as stalled:
-            self._entries[key] = stalled
-            return
+            self._move_in(key, tenant)
+        except Trouble as trouble:
+            self._entries[key] = trouble
+        self._enter_guests(key)
+
+    def remove(self, key: ObjectKey) -> None:
+        """A tenant has gone."""
+        self._move_out(key)
+        self._enter_guests(key)
+
+    def _enter_guests(self, key: ObjectKey) -> None:
+        """The models that name a ModelRepository live where it does."""
+        if key.kind == "ModelRepository":
+            for model in self._store.of_repository(key.namespace, key.name):
+                self.enter(model)
+
+    def _move_in(self, key: ObjectKey, tenant: Tenant) -> None:
+        repository = self.repository_of(tenant)
+        url = parse_url(repository.url, policy=self._policy)
         secret = repository.secret_ref.name if repository.secret_ref else ""
         place = RepositoryKey(key.namespace, url.text, secret)
-        identity = (url.canonical, model.artifact)
         self._entries[key] = place
-        self._identities[key] = identity
-        self._same[identity].add(key)
         self._living[place].add(key)
         if place not in self._states:
             self._states[place] = RepositoryState(key=place, url=url, author=self._author)
+        if isinstance(tenant, RegisteredModel):
+            identity = (url.canonical, tenant.artifact)
+            self._identities[key] = identity
+            self._same[identity].add(key)
 
-    def remove(self, key: ObjectKey) -> None:
-        """A model has gone."""
+    def _move_out(self, key: ObjectKey) -> None:
         place = self._entries.pop(key, None)
         identity = self._identities.pop(key, None)
         if identity is not None:
@@ -66,71 +88,124 @@ class Catalogue:
         if isinstance(place, RepositoryKey):
             self._living[place].discard(key)
 
-    def state_of(self, model: RegisteredModel) -> RepositoryState:
-        """The state of a model's repository. Raises Stalled for a URL that is refused."""
-        place = self._entries.get(key_of(model))
+    def repository_of(self, tenant: Tenant) -> Repository:
+        """Where a tenant's repository is, and how to treat it.
+
+        Raises Waiting (DependencyNotFound) while the ModelRepository that a model names is missing.
+        """
+        if isinstance(tenant, ModelRepository):
+            return tenant.spec
+        if tenant.spec.repository is not None:
+            return tenant.spec.repository
+        home = self.home_of(tenant)
+        if home is None:
+            raise _home_missing(tenant)
+        return home.spec
+
+    def home_of(self, model: RegisteredModel) -> ModelRepository | None:
+        """The ModelRepository that a model names."""
+        named = model.spec.repository_ref
+        return self._store.repository(model.metadata.namespace, named.name) if named else None
+
+    def adoption_of(self, model: RegisteredModel) -> Adopt | None:
+        """What is adopted of a model's ledger: by its own word, else its ModelRepository's."""
+        home = self.home_of(model)
+        return model.spec.adopt or (home.spec.adopt if home else None)
+
+    def identity_of(self, model: RegisteredModel) -> Identity | None:
+        """What a model is, across namespaces; None while its repository is not known."""
+        return self._identities.get(key_of(model))
+
+    def state_of(self, tenant: Tenant) -> RepositoryState:
+        """The state of a tenant's repository.
+
+        Raises Stalled for a URL that is refused, Waiting for a ModelRepository that is missing.
+        """
+        place = self._entries.get(key_of(tenant))
         if place is None:
-            self.enter(model)
-            place = self._entries[key_of(model)]
-        if isinstance(place, Stalled):
+            self.enter(tenant)
+            place = self._entries[key_of(tenant)]
+        if isinstance(place, Trouble):
             raise place
         return self._states[place]
 
     def state(self, place: RepositoryKey) -> RepositoryState | None:
-        """The state of a repository that some model has named."""
+        """The state of a repository that some tenant has named."""
         return self._states.get(place)
 
     def forget(self, place: RepositoryKey) -> RepositoryState | None:
-        """No model lives there any more."""
+        """No tenant lives there any more."""
         if self._living.get(place):
             return None
         self._living.pop(place, None)
         return self._states.pop(place, None)
 
-    def models_in(self, place: RepositoryKey) -> list[RegisteredModel]:
-        """The models whose history lives in this repository, as its namespace sees it."""
+    def tenants(self, place: RepositoryKey) -> list[Tenant]:
+        """Who wants this repository looked at, as its namespace sees it; none that is suspended."""
         found = (self._store.get(key) for key in sorted(self._living.get(place, ())))
-        return [model for model in found if isinstance(model, RegisteredModel)]
+        return [t for t in found if isinstance(t, Tenant) and not self._is_suspended(t)]
 
-    def model_of(self, resource: Resource) -> RegisteredModel | None:
+    def _is_suspended(self, tenant: Tenant) -> bool:
+        home = self.home_of(tenant) if isinstance(tenant, RegisteredModel) else None
+        return tenant.spec.suspend or (home is not None and home.spec.suspend)
+
+    def is_suspended(self, resource: Asking, model: RegisteredModel) -> bool:
+        """Whether nothing is to be done for the resource now."""
+        return self._is_suspended(model) or bool(getattr(resource.spec, "suspend", False))
+
+    def model_of(self, resource: Asking) -> RegisteredModel | None:
         """The model that a resource is about."""
         if isinstance(resource, RegisteredModel):
             return resource
         return self._store.model(resource.metadata.namespace, resource.spec.model)
 
-    def twins(self, resource: Resource) -> list[Resource]:
+    def same_models(self, model: RegisteredModel) -> list[RegisteredModel]:
+        """All objects that stand for the same model, in any namespace, this one included."""
+        identity = self._identities.get(key_of(model))
+        return [model] if identity is None else self.models(identity)
+
+    def models(self, identity: Identity) -> list[RegisteredModel]:
+        """All objects that stand for the model of this repository and artifact."""
+        found = (self._store.get(key) for key in sorted(self._same.get(identity, ())))
+        return [m for m in found if isinstance(m, RegisteredModel)]
+
+    def twins(self, resource: Asking) -> list[Asking]:
         """All objects in the cluster that claim the same version or stage, this one included."""
         model = self.model_of(resource)
         slot = None if isinstance(resource, RegisteredModel) else slot_of(resource)
         identity = self._identities.get(key_of(model)) if model else None
         if slot is None or identity is None:
             return [resource]
-        found: list[Resource] = []
+        found: list[Asking] = []
         for key in self._same[identity]:
             found += self._store.claimants(key.namespace, key.name, slot)
         return found
 
-    def intend(self, resource: Resource) -> AnyIntent | None:
+    def intend(self, resource: Asking) -> AnyIntent | None:
         """The resource's intent; None when it is suspended, or its model is or is not there.
 
-        Raises Stalled: the URL is refused, or an older object claims the same.
+        Raises Trouble: the URL is refused, the ModelRepository is missing, or an older object
+        claims the same.
         """
         model = self.model_of(resource)
-        if model is None or is_suspended(resource, model):
+        if model is None or self.is_suspended(resource, model):
             return None
         state = self.state_of(model)
-        if not isinstance(resource, RegisteredModel):
-            refuse_claimed(resource, self.twins(resource))
+        adopted = is_adopted(resource)
+        if not isinstance(resource, RegisteredModel) and not adopted:
+            refuse_claimed(resource, (t for t in self.twins(resource) if not is_adopted(t)))
         meta = resource.metadata
         return intent_of(
             resource,
             artifact=model.artifact,
+            may_alias=model.spec.on_commit_taken == "Alias",
             commit=state.commit_for(meta.uid, meta.generation),
             users=self._users(resource),
             since=known_since(model, state.view) if state.view else 0,
+            read_only=adopted,
         )
 
-    def _users(self, resource: Resource) -> list[str]:
+    def _users(self, resource: Asking) -> list[str]:
         """The live assignments that name a version."""
         slot = slot_of(resource) if isinstance(resource, ModelVersion) else None
         if slot is None or isinstance(resource, RegisteredModel):
@@ -143,6 +218,10 @@ class Catalogue:
         ]
 
 
-def is_suspended(resource: Resource, model: RegisteredModel) -> bool:
-    """Whether nothing is to be done for the resource now."""
-    return model.spec.suspend or bool(getattr(resource.spec, "suspend", False))
+def _home_missing(model: RegisteredModel) -> Waiting:
+    named = model.spec.repository_ref.name if model.spec.repository_ref else ""
+    return Waiting(
+        "DependencyNotFound",
+        f"there is no ModelRepository {named} in namespace {model.metadata.namespace}: create "
+        "it, and this goes on by itself",
+    )

@@ -8,12 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from playbill.api.errors import Trouble
+from playbill.api.model_repository import ModelRepository
 from playbill.controllers.keys import Kind, ObjectKey
-from playbill.controllers.store import Resource, Store
+from playbill.controllers.store import Asking, Store
 from playbill.kube.answers import Conflict, Missing
 from playbill.kube.client import Kube, Object
-from playbill.kube.resources import MODEL_VERSIONS, REGISTERED_MODELS, STAGE_ASSIGNMENTS
+from playbill.kube.resources import (
+    MODEL_REPOSITORIES,
+    MODEL_VERSIONS,
+    REGISTERED_MODELS,
+    STAGE_ASSIGNMENTS,
+)
 from playbill.kube.resources import Resource as ApiResource
+from playbill.ledger.aliases import Alias
 from playbill.ledger.intents import AnyIntent
 from playbill.ledger.tagobject import TagObject
 
@@ -24,6 +31,7 @@ RESOURCES: dict[Kind, ApiResource] = {
     "RegisteredModel": REGISTERED_MODELS,
     "ModelVersion": MODEL_VERSIONS,
     "StageAssignment": STAGE_ASSIGNMENTS,
+    "ModelRepository": MODEL_REPOSITORIES,
 }
 
 FEW = 20
@@ -40,7 +48,7 @@ class KubeDesk:
     store: Store
     namespace: str
     candidates: Sequence[ObjectKey]
-    intend: Callable[[Resource], AnyIntent | None]
+    intend: Callable[[Asking], AnyIntent | None]
     _versions: dict[str, str] = field(default_factory=dict)
 
     async def read(self) -> Sequence[AnyIntent]:
@@ -52,12 +60,12 @@ class KubeDesk:
         for kind, keys in by_kind.items():
             for raw in await self._raw(kind, keys):
                 _, resource = self.store.put(kind, raw)
-                intent = self._intent(resource)
+                intent = None if isinstance(resource, ModelRepository) else self._intent(resource)
                 if intent is not None:
                     intents.append(intent)
         return intents
 
-    def _intent(self, resource: Resource) -> AnyIntent | None:
+    def _intent(self, resource: Asking) -> AnyIntent | None:
         try:
             intent = self.intend(resource)
         except Trouble:
@@ -81,13 +89,15 @@ class KubeDesk:
         found = await asyncio.gather(*(one(key) for key in keys))
         return [raw for raw in found if raw is not None]
 
-    async def reserve(self, intent: AnyIntent, tags: Sequence[TagObject]) -> bool:
+    async def reserve(
+        self, intent: AnyIntent, tags: Sequence[TagObject], aliases: Sequence[Alias]
+    ) -> bool:
         """Write the tags into status.pending, if the object is still as it was read."""
         asker = intent.asker
         kind: Kind = asker.kind  # type: ignore[assignment]
         body = {
             "metadata": {"resourceVersion": self._versions[asker.uid], "uid": asker.uid},
-            "status": {"pending": pending(asker.generation, tags)},
+            "status": {"pending": pending(asker.generation, tags, aliases)},
         }
         try:
             raw = await self.kube.merge_patch(
@@ -104,11 +114,21 @@ class KubeDesk:
         return True
 
 
-def pending(generation: int, tags: Sequence[TagObject]) -> Object:
+def pending(generation: int, tags: Sequence[TagObject], aliases: Sequence[Alias] = ()) -> Object:
     """The reservation as it stands in a status."""
+    made = {alias.oid: _text(alias.data) for alias in aliases}
     return {
         "generation": generation,
         "tags": [
-            {"name": tag.name, "object": tag.data.decode(errors="surrogateescape")} for tag in tags
+            {
+                "name": tag.name,
+                "object": _text(tag.data),
+                **({"commit": made[tag.target]} if tag.target in made else {}),
+            }
+            for tag in tags
         ],
     }
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="surrogateescape")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from playbill.api.errors import Retry, Trouble
 from playbill.controllers.repository_pass import Snapshot
-from playbill.controllers.repository_state import FactsKey, RepositoryState, Resolved
+from playbill.controllers.repository_state import FactsKey, Listed, RepositoryState, Resolved
+from playbill.git.gto_config import read_allowed_stages
 from playbill.git.listing import Listing
 from playbill.git.mirror import Mirror
 from playbill.git.porcelain import Result
-from playbill.git.project import ArtifactFacts, read_projects
+from playbill.git.project import ArtifactFacts, list_project_artifacts, read_projects
+from playbill.ledger.aliases import Alias, Base, parse_base
 from playbill.ledger.fold import fold
 from playbill.ledger.intents import AnyIntent, VersionIntent
 from playbill.ledger.tagobject import TagObject
@@ -23,7 +26,8 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class GitRemote:
-    """One mirror for the length of a pass; `branches` is where each artifact's versions grow.
+    """One mirror for the length of a pass; `branches` is where each artifact's versions grow,
+    `main` the one whose `.gto` and `dvc.yaml` speak for the repository (None: the default).
 
     What was seen reaches the state by `report` alone, when the pass has ended well.
     """
@@ -32,6 +36,7 @@ class GitRemote:
     mirror: Mirror
     executor: ThreadPoolExecutor
     branches: Mapping[str, str | None]
+    main: str | None = None
     _seen: tuple[Listing, Snapshot] | None = None
 
     async def read(self) -> Snapshot:
@@ -46,23 +51,47 @@ class GitRemote:
             self.state.heads = listing.heads
 
     async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
-        """Fill in the commit of each version that has none yet, and remember it."""
+        """Fill in the commit of each version that has none yet, and remember it; and what an
+        alias of it would stand on, where one is allowed."""
         open_ = [i for i in intents if isinstance(i, VersionIntent) and i.commit is None]
-        if not open_:
-            return intents
-        wanted = [(i.revision, self.branches.get(i.artifact)) for i in open_]
-        answers = await self._run(lambda: self.mirror.resolve_many(wanted))
-        found = {i.asker.uid: answer for i, answer in zip(open_, answers, strict=True)}
-        for intent in open_:
-            self.state.resolved[intent.asker.uid] = Resolved(
-                intent.asker.generation, found[intent.asker.uid]
-            )
-        return [
-            replace(i, commit=found[i.asker.uid])
-            if isinstance(i, VersionIntent) and i.asker.uid in found
-            else i
-            for i in intents
-        ]
+        if open_:
+            wanted = [(i.revision, self.branches.get(i.artifact)) for i in open_]
+            answers = await self._run(lambda: self.mirror.resolve_many(wanted))
+            for intent, answer in zip(open_, answers, strict=True):
+                self._remember(intent, answer)
+        filled = [self._with_commit(i) for i in intents]
+        wanting = [i for i in filled if isinstance(i, VersionIntent) and _wants_base(i)]
+        bases = await self._bases({i.commit for i in wanting if isinstance(i.commit, str)})
+        return [self._with_base(i, bases) for i in filled]
+
+    def _remember(self, intent: VersionIntent, answer: str | Trouble) -> None:
+        self.state.resolved[intent.asker.uid] = Resolved(intent.asker.generation, answer)
+
+    def _with_commit(self, intent: AnyIntent) -> AnyIntent:
+        if not isinstance(intent, VersionIntent) or intent.commit is not None:
+            return intent
+        return replace(intent, commit=self.state.resolved[intent.asker.uid].commit)
+
+    async def _bases(self, commits: Collection[str]) -> dict[str, Base]:
+        if not commits:
+            return {}
+        found = await self._run(lambda: self.mirror.read_commits(commits))
+        parsed = {commit: parse_base(commit, data) for commit, data in found.items()}
+        return {commit: base for commit, base in parsed.items() if base is not None}
+
+    def _with_base(self, intent: AnyIntent, bases: Mapping[str, Base]) -> AnyIntent:
+        if not isinstance(intent, VersionIntent) or not _wants_base(intent):
+            return intent
+        base = bases.get(str(intent.commit))
+        if base is not None:
+            return replace(intent, base=base)
+        missing = Retry("CommitMissing", f"The commit {intent.commit} was not fetched.")
+        self._remember(intent, missing)
+        return replace(intent, commit=missing)
+
+    async def make(self, aliases: Sequence[Alias]) -> None:
+        """Write commits into the mirror, for tags to be pushed on."""
+        await self._run(lambda: self.mirror.write_commits([alias.data for alias in aliases]))
 
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         """Push all or none."""
@@ -79,6 +108,10 @@ class GitRemote:
             return {}
         return await self._run(lambda: read_projects(self.mirror, wanted))
 
+    async def artifacts(self, commit: str) -> Listed:
+        """All that every `dvc.yaml` lists at a commit."""
+        return await self._run(lambda: list_project_artifacts(self.mirror, commit))
+
     def _read(self) -> Snapshot:
         listing = self.mirror.list_refs()
         known = self._known()
@@ -87,13 +120,28 @@ class GitRemote:
             return known[1]
         if self.mirror.fetched.digest != listing.digest:
             self.mirror.fetch()
-        if any(branch is None for branch in self.branches.values()):
+        if self.main is None or any(branch is None for branch in self.branches.values()):
             self.state.default_branch = self.mirror.default_branch()
         records = self.mirror.tags()
-        snapshot = Snapshot(fold(records), {record.name: record.oid for record in records})
+        snapshot = Snapshot(
+            fold(records),
+            {record.name: record.oid for record in records},
+            self._allowed_stages(listing),
+        )
         self._seen = (listing, snapshot)
         self._look_again_for_revisions()
         return snapshot
+
+    def _allowed_stages(self, listing: Listing) -> frozenset[str] | None:
+        """What `.gto` says at the tip, read once for each tip."""
+        branch = self.main or self.state.default_branch
+        head = listing.heads.get(branch) if branch else None
+        if head is None:
+            return None
+        known = self.state.config
+        if known is None or known[0] != head:
+            known = self.state.config = (head, read_allowed_stages(self.mirror, head))
+        return known[1]
 
     def _known(self) -> tuple[str, Snapshot] | None:
         if self._seen is not None:
@@ -108,3 +156,9 @@ class GitRemote:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, work)
+
+
+def _wants_base(intent: VersionIntent) -> bool:
+    """Whether an alias may have to be made for it."""
+    open_ = intent.recorded is None and isinstance(intent.commit, str)
+    return open_ and (intent.may_alias or intent.was_alias)

@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 
+from playbill.api import stage_assignment as api
 from playbill.api.errors import Stalled, Trouble
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.ledger_span import seconds_of
-from playbill.controllers.store import Resource
+from playbill.controllers.store import Asking
+from playbill.ledger.aliases import alias_for
 from playbill.ledger.grammar import (
     AssignmentTag,
     DeprecationTag,
@@ -25,6 +27,7 @@ from playbill.ledger.grammar import (
 from playbill.ledger.intents import (
     AnyIntent,
     Asker,
+    Follow,
     ModelIntent,
     Reservation,
     StageIntent,
@@ -34,18 +37,36 @@ from playbill.ledger.tagobject import TagObject
 
 
 def intent_of(
-    resource: Resource,
+    resource: Asking,
     *,
     artifact: str,
     commit: str | Trouble | None = None,
     users: Iterable[str] = (),
     since: int = 0,
+    read_only: bool = False,
+    may_alias: bool = False,
 ) -> AnyIntent:
     """What a resource asks of the ledger.
 
     `commit` is what its revision resolved to; `users` are the live assignments that name it.
-    What its status tells of the time before `since` was recorded in another ledger.
+    What its status tells of the time before `since` was recorded in another ledger. A
+    `read_only` one only shows what the ledger says. `may_alias` is its model's word on commits
+    that are taken.
     """
+    intent = _intent(resource, artifact=artifact, commit=commit, users=users, since=since)
+    if may_alias and isinstance(intent, VersionIntent):
+        intent = replace(intent, may_alias=True)
+    return replace(intent, read_only=True) if read_only else intent
+
+
+def _intent(
+    resource: Asking,
+    *,
+    artifact: str,
+    commit: str | Trouble | None,
+    users: Iterable[str],
+    since: int,
+) -> AnyIntent:
     match resource:
         case RegisteredModel():
             return _model_intent(resource)
@@ -86,6 +107,8 @@ def _version_intent(
         commit=pinned or commit,
         deregistered=spec.deregistered,
         users=users,
+        uri=spec.artifact.uri if spec.artifact else None,
+        digest=spec.artifact.digest if spec.artifact else None,
     )
 
 
@@ -98,8 +121,19 @@ def _is_lost(version: ModelVersion, since: int) -> bool:
 def _unrecorded(
     intent: VersionIntent, version: ModelVersion, commit: str | Trouble | None
 ) -> VersionIntent:
-    """Asks for the very version and commit of its status anew, if the commit is there."""
-    return replace(intent, recorded=None, revision=version.status.commit, commit=commit)
+    """Asks for the very version and commit of its status anew, if the commit is there.
+
+    An alias is not there without its tag; its source is, and gives the same one again.
+    """
+    status = version.status
+    source = status.source_commit or status.commit
+    return replace(
+        intent,
+        recorded=None,
+        revision=source,
+        commit=commit,
+        was_alias=source != status.commit,
+    )
 
 
 def _stage_intent(assignment: StageAssignment, *, artifact: str) -> StageIntent:
@@ -113,6 +147,8 @@ def _stage_intent(assignment: StageAssignment, *, artifact: str) -> StageIntent:
         recorded=_recorded_tag(assignment),
         stage=spec.stage,
         version=spec.version,
+        follow=_follow(spec.follow),
+        recorded_version=status.current.version if status.current else None,
         leaving=assignment.metadata.deletion_timestamp is not None,
         was_recorded=was_recorded,
     )
@@ -121,15 +157,22 @@ def _stage_intent(assignment: StageAssignment, *, artifact: str) -> StageIntent:
 def _recorded_tag(assignment: StageAssignment) -> str | None:
     """The tag that put on stage what the spec asks for, if its present generation has been
     answered: no trouble that passes makes that unknown."""
-    current, version = assignment.status.current, assignment.spec.version
-    if current is None or version is None:
+    current, spec = assignment.status.current, assignment.spec
+    if current is None or (spec.version is None and spec.follow is None):
         return None
     if assignment.status.observed_generation != assignment.metadata.generation:
         return None
+    version = spec.version or current.version
     return current.tag if current.version.removeprefix("v") == version.removeprefix("v") else None
 
 
-def asker_of(resource: Resource) -> Asker:
+def _follow(spec: api.Follow | None) -> Follow | None:
+    if spec is None:
+        return None
+    return Follow(range=spec.range, prereleases=spec.prereleases, stage=spec.stage)
+
+
+def asker_of(resource: Asking) -> Asker:
     """Who asks, for the trailers."""
     meta = resource.metadata
     return Asker(
@@ -143,14 +186,14 @@ def asker_of(resource: Resource) -> Asker:
     )
 
 
-def spec_hash(resource: Resource) -> str:
+def spec_hash(resource: Asking) -> str:
     """Sixteen hex digits that change when the spec does."""
     spec = resource.spec.model_dump(by_alias=True, exclude_unset=True)
     text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def reservation_of(resource: Resource, artifact: str) -> Reservation | None:
+def reservation_of(resource: Asking, artifact: str) -> Reservation | None:
     """The reserved tags of a status, None when there are none.
 
     What the operator would not have written for this object was put there by somebody else:
@@ -167,10 +210,18 @@ def reservation_of(resource: Resource, artifact: str) -> Reservation | None:
         return None
     if not all(_is_due_to(resource, artifact, parse_tag(tag.name)) for tag in tags):
         return None
-    return Reservation(generation=pending.generation, tags=tuple(tags))
+    written = [
+        alias_for(tag, held.commit.encode(errors="surrogateescape"))
+        for tag, held in zip(tags, pending.tags, strict=True)
+        if held.commit
+    ]
+    aliases = tuple(alias for alias in written if alias is not None)
+    if len(aliases) < len(written):
+        return None
+    return Reservation(generation=pending.generation, tags=tuple(tags), aliases=aliases)
 
 
-def _is_due_to(resource: Resource, artifact: str, name: TagName | None) -> bool:
+def _is_due_to(resource: Asking, artifact: str, name: TagName | None) -> bool:
     """Whether a tag of this name is one that the object may ask for."""
     if name is None or name.artifact != artifact:
         return False
@@ -186,7 +237,7 @@ def _is_due_to(resource: Resource, artifact: str, name: TagName | None) -> bool:
             )
 
 
-def owner_of(claimants: Iterable[Resource]) -> Resource | None:
+def owner_of(claimants: Iterable[Asking]) -> Asking | None:
     """The oldest of those that claim one version or stage.
 
     Kubernetes tells ages to the second: within one, whoever has it already keeps it.
@@ -198,7 +249,7 @@ def owner_of(claimants: Iterable[Resource]) -> Resource | None:
     )
 
 
-def _is_established(resource: Resource) -> bool:
+def _is_established(resource: Asking) -> bool:
     match resource:
         case ModelVersion():
             return resource.status.tag is not None
@@ -208,7 +259,7 @@ def _is_established(resource: Resource) -> bool:
             return True
 
 
-def refuse_claimed(resource: ModelVersion | StageAssignment, claimants: Iterable[Resource]) -> None:
+def refuse_claimed(resource: ModelVersion | StageAssignment, claimants: Iterable[Asking]) -> None:
     """Stalled (ClaimedElsewhere) when an older object claims the same version or stage."""
     owner = owner_of(claimants)
     if owner is None or owner.metadata.uid == resource.metadata.uid:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.controllers.catalogue import Catalogue
 from playbill.controllers.repository_state import RepositoryState
-from playbill.controllers.store import Resource
+from playbill.controllers.store import Asking
 from playbill.ledger.decisions import Settled
 from playbill.ledger.intents import AnyIntent
 from playbill.ledger.plan import decide
@@ -30,7 +30,7 @@ class Judgement:
     at_once: bool = False
 
 
-def judge(resource: Resource, catalogue: Catalogue, now: int) -> Judgement | None:
+def judge(resource: Asking, catalogue: Catalogue, now: int) -> Judgement | None:
     """The judgement; None when the object is suspended and nothing is to be done."""
     model = catalogue.model_of(resource)
     if model is None:
@@ -77,7 +77,7 @@ def _by_ledger(
     )
 
 
-def _model_missing(resource: Resource) -> Waiting:
+def _model_missing(resource: Asking) -> Waiting:
     meta, name = resource.metadata, getattr(resource.spec, "model", "")
     return Waiting(
         "DependencyNotFound",

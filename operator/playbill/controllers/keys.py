@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["RegisteredModel", "ModelVersion", "StageAssignment"]
+Kind = Literal["RegisteredModel", "ModelVersion", "StageAssignment", "ModelRepository"]
 
 
 @dataclass(frozen=True, slots=True, order=True)

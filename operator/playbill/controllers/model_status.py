@@ -32,6 +32,7 @@ class ModelFacts:
 
     artifact: ArtifactView | None = None
     ledger: Ledger | None = None
+    repository: str | None = None
     branch: str | None = None
     head: str | None = None
     project: ArtifactFacts | None = None
@@ -81,6 +82,7 @@ def _ledger_part(
     highest = artifact.highest()
     return {
         "artifact": model.artifact,
+        "repository": cut_or_none(facts.repository, 2048),
         "latest_version": cut_or_none(state.latest, NAME) if state else None,
         "next_versions": NextVersions(
             major=cut(next_version(highest, "Major"), NAME),

@@ -11,11 +11,15 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
+from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
+from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.adoption import Adoption
 from playbill.controllers.catalogue import Catalogue
 from playbill.controllers.informer import Informer
 from playbill.controllers.keys import ObjectKey, RepositoryKey
+from playbill.controllers.model_repositories import ModelRepositories
 from playbill.controllers.model_versions import ModelVersions
 from playbill.controllers.queue import KeyedQueue
 from playbill.controllers.reactions import Reactions
@@ -140,7 +144,14 @@ class Operator:
             metrics=self._metrics,
             look=self.repositories.add,
         )
-        models, versions = RegisteredModels(shell), ModelVersions(shell)
+        adoption = Adoption(
+            kube=self._kube,
+            store=self.store,
+            catalogue=self.catalogue,
+            recorder=self._recorder,
+        )
+        homes = ModelRepositories(shell, adoption)
+        models, versions = RegisteredModels(shell, adoption), ModelVersions(shell)
         stages = StageAssignments(shell, Workloads(shell))
 
         async def reconcile(resource: Resource) -> float | None:
@@ -149,8 +160,10 @@ class Operator:
                     return await models.reconcile(resource)
                 case ModelVersion():
                     return await versions.reconcile(resource)
-                case _:
+                case StageAssignment():
                     return await stages.reconcile(resource)
+                case ModelRepository():
+                    return await homes.reconcile(resource)
 
         return reconcile
 

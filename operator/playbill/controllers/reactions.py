@@ -12,14 +12,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from playbill.api.errors import Stalled
+from playbill.api.errors import Trouble
+from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
-from playbill.controllers.catalogue import Catalogue
+from playbill.controllers.catalogue import Catalogue, Tenant
 from playbill.controllers.keys import Kind, ObjectKey, RepositoryKey
 from playbill.controllers.queue import KeyedQueue
-from playbill.controllers.store import Resource, Store, key_of
+from playbill.controllers.store import Asking, Resource, Store, key_of
 from playbill.metrics import Metrics
 
 Identity = tuple[str, int, str | None]
@@ -54,7 +55,7 @@ class Reactions:
         except ValidationError:
             logger.exception("cannot read %s %s", kind, raw["metadata"].get("name"))
             return
-        if isinstance(resource, RegisteredModel):
+        if isinstance(resource, Tenant):
             self._catalogue.enter(resource)
 
     def changed(self, kind: Kind, raw: Mapping[str, Any], *, gone: bool) -> None:
@@ -72,7 +73,7 @@ class Reactions:
         before, now = self._told.get(key), _identity(resource)
         if before != now:
             self._told[key] = now
-            if isinstance(resource, RegisteredModel):
+            if isinstance(resource, Tenant):
                 self._look(resource)
             self._wake(self._concerned(resource))
 
@@ -99,7 +100,7 @@ class Reactions:
         self.objects.forget(key)
         concerned = self._concerned(dropped)
         match dropped:
-            case RegisteredModel():
+            case RegisteredModel() | ModelRepository():
                 self._look(dropped)
                 self._catalogue.remove(key)
             case StageAssignment():
@@ -109,17 +110,17 @@ class Reactions:
                 self._drop_candidate(key, dropped)
         self._wake(concerned)
 
-    def _look(self, model: RegisteredModel) -> None:
+    def _look(self, tenant: Tenant) -> None:
         try:
-            self._repositories.add(self._catalogue.state_of(model).key)
-        except Stalled:
-            return  # the model's own pass says what is wrong with its URL
+            self._repositories.add(self._catalogue.state_of(tenant).key)
+        except Trouble:
+            return  # the tenant's own pass says what is wrong with its URL
 
-    def _drop_candidate(self, key: ObjectKey, resource: Resource) -> None:
+    def _drop_candidate(self, key: ObjectKey, resource: Asking) -> None:
         model = self._catalogue.model_of(resource)
         try:
             state = self._catalogue.state_of(model) if model else None
-        except Stalled:
+        except Trouble:
             return
         if state is not None:
             state.candidates.discard(key)
@@ -129,15 +130,40 @@ class Reactions:
         """Others who may come to something else now."""
         meta = resource.metadata
         match resource:
+            case ModelRepository():
+                return self._guests(resource)
             case RegisteredModel():
-                return self.store.of_model(meta.namespace, meta.name)
+                parts = self.store.of_model(meta.namespace, meta.name)
+                return [*parts, *self._homes(resource)]
             case StageAssignment():
                 siblings = self.store.of_model(meta.namespace, resource.spec.model)
-                return [*self._catalogue.twins(resource), *filter(_waits_for_stages, siblings)]
+                waiting = filter(_waits_for_stages, siblings)
+                return [*self._catalogue.twins(resource), *waiting, *self._adopters(resource)]
             case ModelVersion():
                 stages = self.store.assignments(meta.namespace, resource.spec.model)
                 readers = stages if resource.spec.artifact is not None else []
-                return [*self._catalogue.twins(resource), *readers]
+                return [*self._catalogue.twins(resource), *readers, *self._adopters(resource)]
+
+    def _guests(self, home: ModelRepository) -> list[Resource]:
+        """The models that name a ModelRepository, and what names them."""
+        meta = home.metadata
+        models = self.store.of_repository(meta.namespace, meta.name)
+        parts = [p for m in models for p in self.store.of_model(meta.namespace, m.metadata.name)]
+        return [*models, *parts]
+
+    def _homes(self, model: RegisteredModel) -> list[Resource]:
+        """The ModelRepositories that may have made an object for this model, or have one go."""
+        try:
+            place = self._catalogue.state_of(model).key
+        except Trouble:
+            return []
+        return [t for t in self._catalogue.tenants(place) if isinstance(t, ModelRepository)]
+
+    def _adopters(self, part: ModelVersion | StageAssignment) -> list[Resource]:
+        """The models that may have made an object for this version or stage."""
+        model = self._catalogue.model_of(part)
+        same = self._catalogue.same_models(model) if model else []
+        return [m for m in same if self._catalogue.adoption_of(m) is not None]
 
     def _wake(self, resources: Iterable[Resource]) -> None:
         for resource in resources:

@@ -6,12 +6,14 @@ import time
 from dataclasses import dataclass
 
 from playbill.api.registered_model import RegisteredModel
+from playbill.controllers.adoption import Adoption
 from playbill.controllers.conditions import Summary
 from playbill.controllers.judging import Judgement
 from playbill.controllers.ledger_span import span_of
+from playbill.controllers.model_repositories import CONFLICT_SECONDS
 from playbill.controllers.model_status import ModelFacts, model_status, ready_summary
-from playbill.controllers.repositories import branch_of, head_of
 from playbill.controllers.shell import Shell
+from playbill.controllers.site import head_of
 from playbill.controllers.store import key_of
 
 
@@ -20,12 +22,19 @@ class RegisteredModels:
     """The reconciler of RegisteredModels."""
 
     shell: Shell
+    adoption: Adoption
 
     async def reconcile(self, model: RegisteredModel) -> float | None:
         """One pass over one model; seconds until the next, if one is needed."""
         judgement = self.shell.judge(model)
         if judgement is None:
             return None
+        again = await self._report(model, judgement)
+        if judgement.state is None or await self.adoption.adopt_parts(model, judgement.state):
+            return again
+        return CONFLICT_SECONDS if again is None else again
+
+    async def _report(self, model: RegisteredModel, judgement: Judgement) -> float | None:
         summary = _summary(model, judgement)
         if summary is None:
             return None
@@ -37,12 +46,14 @@ class RegisteredModels:
         state = judgement.state
         if state is None or state.view is None:
             return ModelFacts()
-        head = head_of(state, model)
+        repository = self.shell.catalogue.repository_of(model)
+        head = head_of(state, repository.branch)
         known = state.facts_for(head, model.artifact, key_of(model)) if head else None
         return ModelFacts(
             artifact=state.view.artifact(model.artifact),
             ledger=state.view.ledger,
-            branch=branch_of(state, model),
+            repository=state.url.text,
+            branch=repository.branch or state.default_branch,
             head=head,
             project=known,
             history=span_of(model, state.view),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from playbill.controllers.git_remote import GitRemote
 from playbill.controllers.keys import ObjectKey, RepositoryKey
 from playbill.controllers.repository_pass import Outcome, Terms, repository_pass
 from playbill.controllers.repository_state import FactsKey, RepositoryState
+from playbill.controllers.site import Site
 from playbill.controllers.store import Store, key_of
 from playbill.git.cache import MirrorCache
 from playbill.git.credentials import ANONYMOUS, Credentials
@@ -32,8 +32,6 @@ from playbill.metrics import Metrics
 
 SLOW_SECONDS = 3.0
 """After so long a pass is worth a word in the status of those that wait for it."""
-
-SHORTEST_INTERVAL = 5.0
 
 logger = logging.getLogger("playbill.ledger")
 
@@ -62,35 +60,34 @@ class Repositories:
 
     async def reconcile(self, key: RepositoryKey) -> float | None:
         """One pass; gives the seconds until the next look, None when nobody wants one."""
-        models = [m for m in self._catalogue.models_in(key) if not m.spec.suspend]
+        tenants = self._catalogue.tenants(key)
         state = self._catalogue.state(key)
-        if state is None or not models:
+        if state is None or not tenants:
             self._forget(key)
             return None
+        site = Site.of(tenants, self._catalogue)
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, self._slow, state)
         try:
-            unanswered = await self._pass(state, models)
+            unanswered = await self._pass(state, site)
         except Trouble as trouble:
-            self._fail(state, models, trouble)
+            self._fail(state, site, trouble)
             if isinstance(trouble, Retry):
                 raise
-            return interval(models)
+            return site.interval
         finally:
             slow.cancel()
             state.slow, state.under_way = False, frozenset()
         if unanswered is not None:
             raise unanswered
-        return interval(models)
+        return site.interval
 
-    async def _pass(
-        self, state: RepositoryState, models: Sequence[RegisteredModel]
-    ) -> Retry | None:
+    async def _pass(self, state: RepositoryState, site: Site) -> Retry | None:
         """Gives the passing fault that kept something from being written, if one did."""
         state.rejected = {}
         candidates = sorted(state.candidates)
         state.under_way = frozenset(candidates)
         wanted, digest = dict(state.wanted), state.digest
-        async with self._remote(state, models) as remote:
+        async with self._remote(state, site) as remote:
             desk = KubeDesk(
                 kube=self._kube,
                 store=self._store,
@@ -98,23 +95,23 @@ class Repositories:
                 candidates=candidates,
                 intend=self._catalogue.intend,
             )
-            outcome = await repository_pass(desk, remote, self._terms(state, models))
+            outcome = await repository_pass(desk, remote, self._terms(state, site))
             remote.report()
-            head_changed = self._heads_wanted(state, models)
+            head_changed = site.heads_wanted(state)
+            relisted = await self._list_projects(state, remote, site)
             unread = {artifact for _, artifact in state.unread}
             await self._read_facts(state, remote, outcome, [*wanted, *head_changed])
         reread = unread - {artifact for _, artifact in state.unread}
-        moved = bool(head_changed) or state.digest != digest
-        self._succeed(state, models, outcome, candidates, wanted, reread, moved)
+        moved = bool(head_changed) or relisted or state.digest != digest
+        self._succeed(state, site, outcome, candidates, wanted, reread, moved)
         return next((t for t in outcome.refused.values() if isinstance(t, Retry)), None)
 
-    def _terms(self, state: RepositoryState, models: Sequence[RegisteredModel]) -> Terms:
-        limits = [m.spec.repository.max_tags_per_push for m in models]
+    def _terms(self, state: RepositoryState, site: Site) -> Terms:
         return Terms(
             author=state.author,
             clock=lambda: int(time.time()),
-            limit=min((limit for limit in limits if limit), default=0),
-            counters=state.counters | self._used_counters(state, models),
+            limit=site.limit,
+            counters=state.counters | self._used_counters(state, site.models),
         )
 
     def _used_counters(
@@ -130,9 +127,7 @@ class Repositories:
         return used
 
     @asynccontextmanager
-    async def _remote(
-        self, state: RepositoryState, models: Sequence[RegisteredModel]
-    ) -> AsyncIterator[GitRemote]:
+    async def _remote(self, state: RepositoryState, site: Site) -> AsyncIterator[GitRemote]:
         """The mirror with the credentials of now, given back afterwards."""
         credentials = await self._credentials(state.key)
         loop = asyncio.get_running_loop()
@@ -145,7 +140,8 @@ class Repositories:
                 state=state,
                 mirror=mirror,
                 executor=self._executor,
-                branches={m.artifact: m.spec.repository.branch for m in models},
+                branches=site.branches,
+                main=site.main,
             )
         finally:
             await loop.run_in_executor(self._executor, borrowed.__exit__, None, None, None)
@@ -164,14 +160,17 @@ class Repositories:
         data = secret.get("data") or {}
         return Credentials.from_secret({k: base64.b64decode(v) for k, v in data.items()})
 
-    def _heads_wanted(
-        self, state: RepositoryState, models: Sequence[RegisteredModel]
-    ) -> list[FactsKey]:
-        """The tips of branches whose dvc.yaml nobody has read yet."""
-        tips = [(head_of(state, m), m.artifact) for m in models]
-        return [
-            (tip, artifact) for tip, artifact in tips if tip and (tip, artifact) not in state.facts
-        ]
+    async def _list_projects(self, state: RepositoryState, remote: GitRemote, site: Site) -> bool:
+        """List what dvc.yaml holds at the tip, once for each; whether that was done."""
+        head = state.heads.get(site.main or state.default_branch or "")
+        if not site.homes or head is None or (state.listed and state.listed[0] == head):
+            return False
+        try:
+            state.listed = (head, await remote.artifacts(head))
+        except Trouble as trouble:
+            logger.warning("cannot list the artifacts of %s: %s", state.key, trouble.message)
+            return False
+        return True
 
     async def _read_facts(
         self,
@@ -196,7 +195,7 @@ class Repositories:
     def _succeed(
         self,
         state: RepositoryState,
-        models: Sequence[RegisteredModel],
+        site: Site,
         outcome: Outcome,
         candidates: Sequence[ObjectKey],
         wanted: dict[FactsKey, set[ObjectKey]],
@@ -214,7 +213,9 @@ class Repositories:
         changed = state.look(outcome.snapshot) | reread
         self._tell(state, outcome)
         woken = {*candidates, *(key for keys in wanted.values() for key in keys)}
-        for model in models:
+        if first or had_trouble or changed or moved:
+            woken.update(map(key_of, site.homes))
+        for model in site.models:
             everyone = first or had_trouble or model.artifact in changed
             if everyone or moved:
                 woken.add(key_of(model))
@@ -226,7 +227,8 @@ class Repositories:
             self._wake(key)
 
     def _reject(self, state: RepositoryState, uid: str, trouble: Trouble) -> None:
-        resource = next((r for r in self._store.all() if r.metadata.uid == uid), None)
+        found = (self._store.get(key) for key in state.under_way)
+        resource = next((r for r in found if r and r.metadata.uid == uid), None)
         if resource is not None:
             state.rejected[uid] = (resource.metadata.generation, trouble)
 
@@ -255,9 +257,7 @@ class Repositories:
                 extra={"event": event, "tag": tag.name, "commit": tag.target, "repository": url},
             )  # fmt: skip
 
-    def _fail(
-        self, state: RepositoryState, models: Sequence[RegisteredModel], trouble: Trouble
-    ) -> None:
+    def _fail(self, state: RepositoryState, site: Site, trouble: Trouble) -> None:
         """Remember the trouble, and have those told who are concerned, once."""
         known = state.trouble
         if known is None or (known.reason, known.message) != (trouble.reason, trouble.message):
@@ -266,7 +266,9 @@ class Repositories:
                 extra={"reason": trouble.reason, "repository": state.url.canonical},
             )  # fmt: skip
             state.trouble = trouble
-        for model in models:
+        for home in site.homes:
+            self._wake(key_of(home))
+        for model in site.models:
             self._wake(key_of(model))
             for key in self._unsettled(model):
                 self._wake(key)
@@ -287,28 +289,6 @@ class Repositories:
 
 class SecretMissing(Waiting):
     """The Secret that the repository names is not there."""
-
-
-def interval(models: Sequence[RegisteredModel]) -> float:
-    """How long until the next look: the shortest that any model asks for."""
-    return max(SHORTEST_INTERVAL, min(seconds(m.spec.repository.interval) for m in models))
-
-
-def seconds(duration: str) -> float:
-    """A duration such as 1h30m, in seconds."""
-    units = {"h": 3600, "m": 60, "s": 1}
-    return float(sum(int(n) * units[u] for n, u in re.findall(r"([0-9]+)([hms])", duration)))
-
-
-def head_of(state: RepositoryState, model: RegisteredModel) -> str | None:
-    """The tip of a model's branch, as far as it is known."""
-    branch = branch_of(state, model)
-    return state.heads.get(branch) if branch else None
-
-
-def branch_of(state: RepositoryState, model: RegisteredModel) -> str | None:
-    """The branch that a model's versions come from."""
-    return model.spec.repository.branch or state.default_branch
 
 
 def _facts_of(tag: TagObject) -> FactsKey | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from playbill.api.errors import Trouble
 from playbill.controllers.keys import ObjectKey, RepositoryKey
 from playbill.controllers.repository_pass import Snapshot
-from playbill.git.project import ArtifactFacts
+from playbill.git.dvc import Artifact as ListedArtifact
+from playbill.git.project import ArtifactFacts, ProjectProblem
 from playbill.git.url import RemoteUrl
 from playbill.ledger.grammar import parse_tag
 from playbill.ledger.view import Author, View
@@ -16,6 +17,8 @@ from playbill.ledger.view import Author, View
 Commit = str
 Artifact = str
 FactsKey = tuple[Commit, Artifact]
+Listed = Mapping[str, ListedArtifact | ProjectProblem]
+"""What every dvc.yaml lists, by GTO's full name; a file that cannot be read by its path."""
 
 MOST_FACTS = 20_000
 
@@ -35,7 +38,8 @@ class RepositoryState:
     `candidates` are the objects for which something is to be written or looked up;
     `under_way` are those of them that the present pass works for: it wakes them when it ends.
     `rejected` holds what the server refused, by uid and generation, until the next look;
-    `unread` are facts that a passing fault kept from being read.
+    `unread` are facts that a passing fault kept from being read. `config` is what `.gto`
+    allows, `listed` what every `dvc.yaml` lists, each at the tip at which it was read.
     """
 
     key: RepositoryKey
@@ -56,6 +60,8 @@ class RepositoryState:
     wanted: dict[FactsKey, set[ObjectKey]] = field(default_factory=dict)
     unread: set[FactsKey] = field(default_factory=set)
     counters: dict[Artifact, int] = field(default_factory=dict)
+    config: tuple[Commit, frozenset[str] | None] | None = None
+    listed: tuple[Commit, Listed] | None = None
 
     def commit_for(self, uid: str, generation: int) -> str | Trouble | None:
         """What the resource's revision came to; None while nobody has looked."""
@@ -89,7 +95,13 @@ class RepositoryState:
         """Take a new snapshot in; gives the artifacts whose tags have changed."""
         old = self.snapshot
         self.snapshot = snapshot
-        self.view = View(snapshot.ledger, snapshot.oids, author=self.author, counters=self.counters)
+        self.view = View(
+            snapshot.ledger,
+            snapshot.oids,
+            author=self.author,
+            counters=self.counters,
+            stages=snapshot.stages,
+        )
         if old is None:
             changed = set(snapshot.ledger.artifacts)
         elif old.oids is snapshot.oids:

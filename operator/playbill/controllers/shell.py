@@ -10,7 +10,7 @@ from playbill.controllers.catalogue import Catalogue
 from playbill.controllers.judging import Judgement, judge
 from playbill.controllers.keys import RepositoryKey
 from playbill.controllers.reporting import Reporter
-from playbill.controllers.store import Resource, Store, key_of
+from playbill.controllers.store import Asking, Store, key_of
 from playbill.kube.client import Kube
 from playbill.metrics import Metrics
 
@@ -26,7 +26,7 @@ class Shell:
     metrics: Metrics
     look: Callable[[RepositoryKey], None]
 
-    def judge(self, resource: Resource) -> Judgement | None:
+    def judge(self, resource: Asking) -> Judgement | None:
         """Judge the object, and have its repository looked at if that is needed."""
         judgement = judge(resource, self.catalogue, int(time.time()))
         if judgement is None or judgement.state is None:

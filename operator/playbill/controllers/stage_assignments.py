@@ -12,7 +12,7 @@ from playbill.controllers.desk import RESOURCES
 from playbill.controllers.judging import Judgement, is_hopeless, judge
 from playbill.controllers.shell import Shell
 from playbill.controllers.stage_status import Serving, recorded_summary, stage_status
-from playbill.controllers.store import Resource
+from playbill.controllers.store import Asking
 from playbill.controllers.workloads import Workloads
 from playbill.kube.answers import Conflict, Missing
 from playbill.kube.resources import NAMESPACES
@@ -128,11 +128,11 @@ class StageAssignments:
         model = catalogue.model_of(assignment)
         if assignment.spec.deletion_policy == "Retain" or model is None:
             return True
-        if model.spec.suspend or assignment.spec.suspend:
+        if catalogue.is_suspended(assignment, model):
             return True
         try:
             state = catalogue.state_of(model)
-        except Stalled:
+        except Trouble:
             return True
         if is_hopeless(state.trouble) or _has_heir(assignment, catalogue.twins(assignment)):
             return True
@@ -246,7 +246,7 @@ def _awaits_facts(assignment: StageAssignment, judgement: Judgement, recorded: S
     )
 
 
-def _has_heir(assignment: StageAssignment, twins: list[Resource]) -> bool:
+def _has_heir(assignment: StageAssignment, twins: list[Asking]) -> bool:
     """Another object claims the stage: ownership passes to it, or is its already."""
     return any(
         twin.metadata.uid != assignment.metadata.uid and twin.metadata.deletion_timestamp is None

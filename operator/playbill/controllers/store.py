@@ -10,13 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.keys import Kind, ObjectKey
 
-Resource = RegisteredModel | ModelVersion | StageAssignment
-R = TypeVar("R", RegisteredModel, ModelVersion, StageAssignment)
+Asking = RegisteredModel | ModelVersion | StageAssignment
+"""What asks something of a ledger."""
+
+Resource = Asking | ModelRepository
 Manifest = dict[str, Any]
 WorkloadKey = tuple[str, str, str]
 """Kind (Deployment or Service), namespace, name."""
@@ -24,10 +27,11 @@ WorkloadKey = tuple[str, str, str]
 MOST_GONE = 10_000
 """Objects whose end is remembered, for as long as an answer about them may be on its way."""
 
-MODELS: dict[Kind, type[RegisteredModel] | type[ModelVersion] | type[StageAssignment]] = {
+MODELS: dict[Kind, type[Resource]] = {
     "RegisteredModel": RegisteredModel,
     "ModelVersion": ModelVersion,
     "StageAssignment": StageAssignment,
+    "ModelRepository": ModelRepository,
 }
 
 
@@ -51,6 +55,7 @@ class Store:
         self._objects: dict[ObjectKey, Resource] = {}
         self._of_model: dict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._claims: dict[tuple[str, str, str], set[ObjectKey]] = defaultdict(set)
+        self._of_repository: dict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._workloads: dict[WorkloadKey, Manifest] = {}
         self._gone: dict[str, None] = {}
 
@@ -107,6 +112,16 @@ class Store:
         """All RegisteredModels."""
         return [o for o in self._objects.values() if isinstance(o, RegisteredModel)]
 
+    def repository(self, namespace: str, name: str) -> ModelRepository | None:
+        """A ModelRepository by name."""
+        found = self._objects.get(ObjectKey("ModelRepository", namespace, name))
+        return found if isinstance(found, ModelRepository) else None
+
+    def of_repository(self, namespace: str, name: str) -> list[RegisteredModel]:
+        """The models that name this ModelRepository."""
+        found = (self._objects[key] for key in self._of_repository.get((namespace, name), ()))
+        return [o for o in found if isinstance(o, RegisteredModel)]
+
     def of_model(self, namespace: str, model: str) -> list[ModelVersion | StageAssignment]:
         """The versions and assignments that name this model."""
         found = (self._objects[key] for key in self._of_model.get((namespace, model), ()))
@@ -150,7 +165,9 @@ class Store:
             del self._gone[next(iter(self._gone))]
 
     def _link(self, key: ObjectKey, resource: Resource) -> None:
-        if isinstance(resource, RegisteredModel):
+        if isinstance(resource, RegisteredModel) and resource.spec.repository_ref is not None:
+            self._of_repository[key.namespace, resource.spec.repository_ref.name].add(key)
+        if not isinstance(resource, ModelVersion | StageAssignment):
             return
         self._of_model[key.namespace, resource.spec.model].add(key)
         slot = slot_of(resource)
@@ -158,7 +175,10 @@ class Store:
             self._claims[key.namespace, resource.spec.model, slot].add(key)
 
     def _unlink(self, key: ObjectKey, resource: Resource) -> None:
-        if isinstance(resource, RegisteredModel):
+        if isinstance(resource, RegisteredModel) and resource.spec.repository_ref is not None:
+            named = key.namespace, resource.spec.repository_ref.name
+            _discard(self._of_repository, named, key)
+        if not isinstance(resource, ModelVersion | StageAssignment):
             return
         _discard(self._of_model, (key.namespace, resource.spec.model), key)
         slot = slot_of(resource)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playbill.api.errors import Trouble
+from playbill.ledger.aliases import Alias, Base
 from playbill.ledger.tagobject import TagObject
 
 
@@ -39,10 +40,12 @@ class Asker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
-    """Tags whose names and bytes are written down before they are pushed (`status.pending`)."""
+    """Tags whose names and bytes are written down before they are pushed (`status.pending`),
+    with the bytes of the commits that were to be made for them."""
 
     generation: int
     tags: tuple[TagObject, ...]
+    aliases: tuple[Alias, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class Intent:
 
     `recorded` is the tag that the status names as the record of the present generation:
     if it is gone from git, somebody removed it, and it is not written again by itself.
+    `read_only` is an adopted object, which shows what the ledger says and never writes.
     """
 
     asker: Asker
@@ -58,6 +62,7 @@ class Intent:
     message: str | None = None
     pending: Reservation | None = None
     recorded: str | None = None
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +70,9 @@ class VersionIntent(Intent):
     """A ModelVersion. `commit` is its revision resolved, the trouble with that, or None
     while nobody has asked; `pinned` says that the spec names the commit by its 40 digits;
     `status_version` is the number that was allotted before; `users` are live assignments
-    that name this version."""
+    that name this version; `uri` and `digest` tell of bytes outside of git. `may_alias` says
+    that a taken commit may be replaced by an alias, `was_alias` that the version was recorded
+    on one before; `base` is `commit` as an alias would stand on it, None while nobody has asked."""
 
     version: str | None = None
     status_version: str | None = None
@@ -74,6 +81,11 @@ class VersionIntent(Intent):
     commit: str | Trouble | None = None
     deregistered: bool = False
     users: tuple[str, ...] = field(default=())
+    uri: str | None = None
+    digest: str | None = None
+    may_alias: bool = False
+    was_alias: bool = False
+    base: Base | None = None
 
     @property
     def pinned(self) -> bool:
@@ -82,13 +94,25 @@ class VersionIntent(Intent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """What a StageAssignment follows: a range of versions, with or without pre-releases, of
+    all that are registered or of what holds another stage."""
+
+    range: str = "*"
+    prereleases: bool = False
+    stage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageIntent(Intent):
-    """A StageAssignment. Without `version` the ledger decides; `leaving` means that the
-    object is being deleted and the stage is to be emptied; `was_recorded` that this
-    assignment has been on record before."""
+    """A StageAssignment. Without `version` and `follow` the ledger decides; `leaving` means
+    that the object is being deleted and the stage is to be emptied; `was_recorded` that this
+    assignment has been on record before; `recorded_version` is what `recorded` put there."""
 
     stage: str
     version: str | None = None
+    follow: Follow | None = None
+    recorded_version: str | None = None
     leaving: bool = False
     was_recorded: bool = False
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from playbill.api.errors import Trouble
-from playbill.ledger.decisions import Decision, Repeat, Withdraw, Write
+from playbill.api.errors import Trouble, Waiting
+from playbill.ledger.aliases import Alias
+from playbill.ledger.decisions import Decision, Repeat, Settled, Withdraw, Write
 from playbill.ledger.deprecation import decide_model
-from playbill.ledger.grammar import RegistrationTag, check_artifact, check_version, parse_tag
+from playbill.ledger.following import asked_version
+from playbill.ledger.grammar import check_artifact
 from playbill.ledger.intents import (
     AnyIntent,
     ModelIntent,
@@ -23,6 +25,7 @@ from playbill.ledger.intents import (
     StageIntent,
     VersionIntent,
 )
+from playbill.ledger.reserved import is_still_asked, number_of
 from playbill.ledger.stages import decide_stage
 from playbill.ledger.tagobject import TagObject
 from playbill.ledger.versions import decide_version, refuse_taken_commit
@@ -43,6 +46,11 @@ class Step:
         """The tags to push."""
         return () if isinstance(self.decision, Withdraw) else self.decision.tags
 
+    @property
+    def aliases(self) -> tuple[Alias, ...]:
+        """The commits to make before."""
+        return () if isinstance(self.decision, Withdraw) else self.decision.aliases
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -54,11 +62,13 @@ class Plan:
 
 def decide(intent: AnyIntent, view: View, now: int) -> Decision:
     """Give what this intent comes to, trouble included, with `now` in seconds since the epoch."""
+    if intent.read_only:
+        return _decide_adopted(intent, view, now)
     try:
         check_artifact(intent.artifact)
         standing = _standing(intent, view)
         if standing:
-            return Repeat(standing)
+            return Repeat(standing, intent.pending.aliases if intent.pending else ())
         match intent:
             case VersionIntent():
                 return decide_version(intent, view, now)
@@ -68,6 +78,17 @@ def decide(intent: AnyIntent, view: View, now: int) -> Decision:
                 return decide_model(intent, view, now)
     except Trouble as trouble:
         return trouble
+
+
+def _decide_adopted(intent: AnyIntent, view: View, now: int) -> Decision:
+    """What was made from the ledger has nothing to ask of it."""
+    decision = decide(replace(intent, read_only=False, pending=None, recorded=None), view, now)
+    if isinstance(decision, Settled | Trouble) and not isinstance(decision, Waiting):
+        return decision
+    return Waiting(
+        "NotInLedger",
+        "the ledger no longer says what this object was made of: it goes by itself",
+    )
 
 
 def make_plan(intents: Iterable[AnyIntent], view: View, now: int) -> Plan:
@@ -95,7 +116,7 @@ def _standing(intent: AnyIntent, view: View) -> tuple[TagObject, ...]:
     other bytes: then the reservation is void, and another is made.
     """
     pending = intent.pending
-    if pending is None or not _still_asked(intent, pending):
+    if pending is None or not is_still_asked(intent):
         return ()
     held = [view.oid(tag.name) for tag in pending.tags]
     if any(oid not in (None, tag.oid) for oid, tag in zip(held, pending.tags, strict=True)):
@@ -105,41 +126,24 @@ def _standing(intent: AnyIntent, view: View) -> tuple[TagObject, ...]:
     unseen = tuple(t for oid, t in zip(held, pending.tags, strict=True) if oid is None)
     if unseen and isinstance(intent, VersionIntent):
         for tag in unseen:
-            number = _number(tag)
-            if number is not None:
-                refuse_taken_commit(view.artifact(intent.artifact), tag.target, number)
+            number = number_of(tag)
+            if number is None:
+                continue
+            artifact = view.artifact(intent.artifact)
+            if intent.may_alias and artifact.version_on(tag.target, besides=number):
+                return ()  # planned anew under the same number, on a commit of its own
+            refuse_taken_commit(artifact, tag.target, number)
     return unseen
 
 
 def _lands_on_version(intent: StageIntent, reservation: Reservation, view: View) -> bool:
     """A stage tag is only pushed where its version is: alone it would name a bare commit."""
-    if intent.leaving or intent.version is None:
+    artifact = view.artifact(intent.artifact)
+    version = None if intent.leaving else asked_version(intent, artifact)
+    if version is None:
         return intent.leaving
-    commit = view.artifact(intent.artifact).commit_of(check_version(intent.version))
+    commit = artifact.commit_of(version)
     return all(tag.target == commit for tag in reservation.tags)
-
-
-def _still_asked(intent: AnyIntent, reservation: Reservation) -> bool:
-    """Whether the spec still asks for what was reserved.
-
-    A number that was allotted stays allotted while the spec leaves it out and means the
-    same commit: only its generation may have moved on, and the push may still land.
-    """
-    if reservation.generation == intent.asker.generation:
-        return True
-    return (
-        isinstance(intent, VersionIntent)
-        and intent.version is None
-        and not intent.deregistered
-        and all(_number(t) is not None for t in reservation.tags)
-        and (intent.revision is None or all(t.target == intent.commit for t in reservation.tags))
-    )
-
-
-def _number(tag: TagObject) -> str | None:
-    """The version that a tag registers; None for a tag of any other kind."""
-    name = parse_tag(tag.name)
-    return name.version if isinstance(name, RegistrationTag) else None
 
 
 def _fair_order(intents: list[AnyIntent]) -> list[AnyIntent]:

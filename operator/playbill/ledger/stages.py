@@ -8,11 +8,11 @@ from playbill.ledger.decisions import Decision, Settled, Write
 from playbill.ledger.deprecation import renew
 from playbill.ledger.drafting import draft, next_second
 from playbill.ledger.events import Assignment, Unassignment
+from playbill.ledger.following import asked_version
 from playbill.ledger.grammar import (
     AssignmentTag,
     UnassignmentTag,
     check_stage,
-    check_version,
     parse_tag,
 )
 from playbill.ledger.intents import StageIntent
@@ -31,16 +31,17 @@ def decide_stage(intent: StageIntent, view: View, now: int) -> Decision:
     if intent.leaving:
         return _leave(intent, view, artifact, now)
     winner = artifact.winner(intent.stage)
-    if intent.version is None:
+    version = asked_version(intent, artifact)
+    if version is None or (winner is not None and winner.version == version):
         return Settled(winner.assignment if winner else None)
-    version = check_version(intent.version)
-    if winner is not None and winner.version == version:
-        return Settled(winner.assignment)
-    _refuse_vanished(intent, view)
+    if intent.follow and _was_followed(intent, view, artifact, version):
+        return Settled(winner.assignment if winner else None)
+    _refuse_unlisted(intent, view)
+    _refuse_vanished(intent, view, version)
     commit = _commit(artifact, version)
     refuse_deprecated(artifact)
     _refuse_ambiguous(artifact, version, commit)
-    reason = _refuse_contest(intent, view, artifact)
+    reason = None if intent.follow else _refuse_contest(intent, view, artifact)
     return _assign(intent, view, artifact, version, commit, now, reason)
 
 
@@ -62,7 +63,45 @@ def _commit(artifact: ArtifactView, version: str) -> str:
     )
 
 
-def _refuse_vanished(intent: StageIntent, view: View) -> None:
+def _was_followed(intent: StageIntent, view: View, artifact: ArtifactView, version: str) -> bool:
+    """Whether following put this version there before, and somebody decided otherwise since.
+
+    Told by the spec's hash as well as by the request: a restored cluster does not take back
+    what people decided.
+    """
+    commit = artifact.commit_of(version)
+    return any(
+        e.commit == commit and (_is_record(e, intent) or _is_same_wish(e, intent, view))
+        for e in artifact.stage_events(intent.stage)
+    )
+
+
+def _is_same_wish(event: Assignment | Unassignment, intent: StageIntent, view: View) -> bool:
+    asker = intent.asker
+    return (
+        isinstance(event, Assignment)
+        and bool(asker.spec_hash)
+        and is_ours(event, view.author.cluster)
+        and event.trailers.get(message.RESOURCE) == asker.resource
+        and event.trailers.get(message.SPEC) == asker.spec_hash
+    )
+
+
+def _refuse_unlisted(intent: StageIntent, view: View) -> None:
+    """GTO refuses stages that the repository's own `.gto` does not list, and hides them."""
+    if view.stages is None or intent.stage in view.stages:
+        return
+    listed = ", ".join(sorted(view.stages))
+    raise Stalled(
+        "StageNotAllowed",
+        f"the repository's .gto allows the stages {listed} only, and GTO would not show "
+        f"{intent.stage}: add it to stages in .gto, or assign one of those",
+    )
+
+
+def _refuse_vanished(intent: StageIntent, view: View, version: str) -> None:
+    if intent.follow and intent.recorded_version != version:
+        return
     if intent.recorded and view.oid(intent.recorded) is None:
         raise Stalled(
             "TagVanished",

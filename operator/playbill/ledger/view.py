@@ -142,7 +142,8 @@ class View:
 
     `oids` maps every tag of the repository, of whatever grammar, to its object id;
     `counters` holds the highest counter that each artifact ever had here, for a counter
-    whose tag was deleted is not used again: old clones would refuse it.
+    whose tag was deleted is not used again: old clones would refuse it. `stages` are those
+    that the repository's own `.gto` allows; None for any.
     """
 
     def __init__(
@@ -152,8 +153,10 @@ class View:
         *,
         author: Author,
         counters: Mapping[str, int] | None = None,
+        stages: frozenset[str] | None = None,
     ) -> None:
         self.ledger = ledger
+        self.stages = stages
         self.author = author
         self._oids = oids
         self._counters = counters or {}

@@ -66,7 +66,7 @@ def test_models_of_one_url_and_secret_share_a_repository(registry: Registry) -> 
     assert registry.catalogue.state_of(one) is registry.catalogue.state_of(two)
     assert registry.catalogue.state_of(one).key == place
     assert registry.catalogue.state_of(other).key.secret == "key"
-    assert registry.catalogue.models_in(place) == [one, two]
+    assert registry.catalogue.tenants(place) == [one, two]
 
 
 def test_namespaces_never_share_a_repository(registry: Registry) -> None:
@@ -85,7 +85,7 @@ def test_a_model_that_moves_leaves_its_old_repository(registry: Registry) -> Non
     registry.model()
     old = RepositoryKey("ns", URL, "")
     moved = registry.model(meta={"resourceVersion": "2"}, repository={"url": f"{URL}2"})
-    assert registry.catalogue.models_in(old) == []
+    assert registry.catalogue.tenants(old) == []
     assert registry.catalogue.state_of(moved).key.url == f"{URL}2"
     assert registry.catalogue.forget(old) is not None
     assert registry.catalogue.state(old) is None
