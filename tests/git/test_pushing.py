@@ -14,6 +14,7 @@ from playbill.git.command import Git
 from playbill.git.credentials import Credentials
 from playbill.git.mirror import Mirror
 from playbill.git.porcelain import AlreadyThere, Exists, NotTried, Pushed, Rejected
+from playbill.ledger.aliases import Alias
 from playbill.ledger.tagobject import TagObject
 
 
@@ -181,7 +182,9 @@ def test_a_tag_brings_the_commit_that_was_written_for_it(
     assert list(parent) == [commit]
     tree, _, rest = parent[commit].partition(b"\n")
     who = rest[rest.index(b"author") :] if b"author" in rest else b""
-    child = mirror.write_commit(tree + f"\nparent {commit}\n".encode() + who)
+    data = tree + f"\nparent {commit}\n".encode() + who
+    child = Alias(data).oid
+    mirror.write_commits([data, data])
     assert mirror.push([tag("m@v1", child)]).landed == {"m@v1"}
     assert remote.git("rev-parse", "m@v1~1") == commit
     assert remote.git("show", "m@v1:model") == "x"

@@ -42,6 +42,9 @@ def populate(world: World) -> None:
                 commit=commit(i),
             )
         )
+    world.commits |= {commit(i) for i in range(20)}
+    if world.chances.aliases:
+        populate_taken_commits(world)
     for stage in ("dev", "prod"):
         world.apply(
             StageIntent(
@@ -51,6 +54,19 @@ def populate(world: World) -> None:
                 version="v1.1.0",
             )
         )
+
+
+def populate_taken_commits(world: World) -> None:
+    """A release of each candidate's commit, with a number and without, where that is allowed."""
+    for held in list(world.objects.values()):
+        candidate = held.intent
+        assert isinstance(candidate, VersionIntent)
+        held.intent = replace(candidate, may_alias=True)
+        name = f"release-of-{candidate.asker.name}"
+        number = candidate.version and candidate.version.replace("v1", "v2")
+        for suffix, version in (("", number), ("-again", None)):
+            who = asker("ModelVersion", name + suffix, name + suffix)
+            world.apply(replace(candidate, asker=who, version=version, may_alias=True))
 
 
 async def users(world: World) -> None:
@@ -187,6 +203,8 @@ SETTINGS = {
     "crashes and late pushes": (Chances(), 1),
     "two leaders": (Chances(), 2),
     "two leaders and people with GTO": (Chances(foreign=0.1), 2),
+    "two leaders and taken commits": (Chances(aliases=True), 2),
+    "two leaders, taken commits and people with GTO": (Chances(aliases=True, foreign=0.1), 2),
 }
 
 

@@ -12,10 +12,12 @@ import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
 from playbill.api.errors import Retry, Trouble
 from playbill.controllers.repository_pass import Snapshot, Terms, repository_pass
 from playbill.git.porcelain import AlreadyThere, Exists, NotTried, Pushed, Result
+from playbill.ledger.aliases import Alias, Base
 from playbill.ledger.decisions import Settled
 from playbill.ledger.events import LedgerEvent, Registration, TagRecord
 from playbill.ledger.fold import fold
@@ -45,6 +47,7 @@ class Chances:
     foreign: float = 0.0
     edits: float = 0.05
     deletes: float = 0.01
+    aliases: bool = False
 
 
 @dataclass(slots=True)
@@ -64,6 +67,7 @@ class World:
     chances: Chances = field(default_factory=Chances)
     rng: random.Random = field(init=False)
     tags: dict[str, TagObject] = field(default_factory=dict)
+    commits: set[str] = field(default_factory=set)
     objects: dict[str, SimObject] = field(default_factory=dict)
     in_flight: list[tuple[int, Sequence[TagObject]]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
@@ -97,6 +101,7 @@ class World:
         for tag in tags:
             self.log.append(f"{self.time} lands {tag.name}->{tag.target}@{tag.seconds}")
             self.tags[tag.name] = tag
+            self.commits.add(tag.target)
         self.writes += 1
         return results
 
@@ -139,6 +144,7 @@ class Operator:
     world: World
     reserving: bool = True
     dead: bool = False
+    made: set[str] = field(default_factory=set)
 
     async def _call(self) -> None:
         if self.dead:
@@ -153,12 +159,17 @@ class Operator:
         await self._call()
         return [o.intent for o in self.world.objects.values() if not o.gone]
 
-    async def reserve(self, intent: AnyIntent, tags: Sequence[TagObject]) -> bool:
+    async def reserve(
+        self, intent: AnyIntent, tags: Sequence[TagObject], aliases: Sequence[Alias]
+    ) -> bool:
         await self._call()
         held = self.world.objects[intent.asker.uid]
-        if held.gone or held.intent != intent:
+        asked = replace(intent, base=None) if isinstance(intent, VersionIntent) else intent
+        if held.gone or held.intent != asked:
             return False
-        reservation = Reservation(generation=intent.asker.generation, tags=tuple(tags))
+        reservation = Reservation(
+            generation=intent.asker.generation, tags=tuple(tags), aliases=tuple(aliases)
+        )
         if self.reserving:
             held.intent = replace(held.intent, pending=reservation)
             held.resource_version += 1
@@ -168,10 +179,19 @@ class Operator:
 
     async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
         await self._call()
-        return intents
+        return [
+            replace(i, base=Base(str(i.commit), "0" * 40, 1)) if _may_alias(i) else i
+            for i in intents
+        ]
+
+    async def make(self, aliases: Sequence[Alias]) -> None:
+        await self._call()
+        self.made |= {alias.oid for alias in aliases}
 
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         await self._call()
+        nowhere = {tag.target for tag in tags} - self.made - self.world.commits
+        assert not nowhere, f"pushes tags on {nowhere}, which nobody made since the last crash"
         world, fate = self.world, self.world.rng.random()
         if world.calm:
             return world.land(tags)
@@ -228,6 +248,10 @@ class Operator:
             held.resource_version += 1
 
 
+def _may_alias(intent: AnyIntent) -> TypeGuard[VersionIntent]:
+    return isinstance(intent, VersionIntent) and intent.may_alias
+
+
 def _as_recorded(intent: AnyIntent, event: LedgerEvent | None) -> AnyIntent:
     """The resource as it is once its status says what the ledger says."""
     recorded = event.tag if event else None
@@ -255,6 +279,9 @@ class _Remote:
 
     async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
         return await self.operator.resolve(intents)
+
+    async def make(self, aliases: Sequence[Alias]) -> None:
+        await self.operator.make(aliases)
 
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         return await self.operator.push(tags)

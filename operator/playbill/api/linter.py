@@ -82,6 +82,8 @@ def _type(schema: JsonSchema) -> Iterator[str]:
     if schema.get("x-kubernetes-int-or-string"):
         if kind is not None:
             yield "int-or-string has no type"
+    elif kind is None and schema.get(PRESERVE):
+        return  # anything at all
     elif kind not in _TYPES:
         yield f"type {kind!r} is not one of {', '.join(_TYPES)}"
 

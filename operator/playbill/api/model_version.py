@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ from playbill.api.base import (
 )
 from playbill.api.patterns import SEMVER, SEMVER_MAX_LENGTH
 from playbill.api.registered_model import ModelName
+from playbill.api.structural import PRESERVE
 
 Values = Annotated[
     dict[
@@ -38,6 +39,7 @@ Values = Annotated[
 """Metrics or parameters as decimal strings: dvclive writes NaN, which JSON has not."""
 
 DIGEST = r"^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}(\.dir)?|git:[0-9a-f]{40})$"
+URI = r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"
 REVISION = r"^([0-9a-f]{40}|[A-Za-z0-9_][A-Za-z0-9_./@#!=+-]*(~[0-9]{1,4})?)$"
 
 
@@ -49,7 +51,15 @@ class ArtifactReference(Model):
         Field(
             min_length=1,
             max_length=2048,
+            pattern=URI,
             description="Where the bytes are, such as s3://bucket/key.",
+            json_schema_extra=cel(
+                matching(
+                    URI,
+                    "leave out control characters and spaces at the ends: the tag's message "
+                    "carries this on one line",
+                )
+            ),
         ),
     ]
     digest: Annotated[
@@ -174,6 +184,44 @@ class ArtifactStatus(Model):
             description="Words to find it by: the labels in dvc.yaml at this commit.",
         ),
     ] = []
+    meta: Annotated[
+        Any,
+        Field(
+            description="The meta in dvc.yaml at this commit, up to 8 KiB as JSON; nulls are "
+            "left out.",
+            json_schema_extra={PRESERVE: True},
+        ),
+    ] = None
+
+
+class LineageInput(Model):
+    """What the stage read, as dvc.lock says."""
+
+    path: Annotated[ShortText, Field(description="Its path in the repository, or its address.")]
+    digest: Annotated[
+        str | None, Field(max_length=256, description="What it hashed to then, such as md5:<hex>.")
+    ] = None
+    size: Annotated[int | None, Field(description="Its size in bytes.", ge=0)] = None
+    files: Annotated[
+        int | None, Field(description="How many files, when it is a directory.", ge=0)
+    ] = None
+
+
+class LineageStatus(Model):
+    """How the artifact was made, as dvc.lock says at the commit."""
+
+    stage: Annotated[
+        ShortText, Field(description="The stage of the pipeline, as dir/dvc.yaml:name below a dir.")
+    ]
+    command: Annotated[LongText | None, Field(description="What the stage ran.")] = None
+    inputs: Annotated[
+        list[LineageInput],
+        Field(
+            max_length=100,
+            json_schema_extra=LIST_ATOMIC,
+            description="What it read; its parameters are among params.",
+        ),
+    ] = []
 
 
 class ModelVersionStatus(Status):
@@ -210,6 +258,7 @@ class ModelVersionStatus(Status):
         str | None, Field(max_length=1024, description="The same on one line.")
     ] = None
     artifact: ArtifactStatus | None = None
+    lineage: LineageStatus | None = None
     metrics: Annotated[
         Values | None, Field(description="Metrics at its commit, as decimal strings.")
     ] = None
@@ -265,9 +314,12 @@ class ModelVersion(Resource):
                 "!has(oldSelf.status) || !has(oldSelf.status.tag) || "
                 "(has(self.spec.revision) ? "
                 "((has(oldSelf.spec.revision) && self.spec.revision == oldSelf.spec.revision) || "
-                "self.spec.revision == oldSelf.status.commit) : !has(oldSelf.spec.revision))",
+                "self.spec.revision == oldSelf.status.commit || "
+                "(has(oldSelf.status.sourceCommit) && "
+                "self.spec.revision == oldSelf.status.sourceCommit)) "
+                ": !has(oldSelf.spec.revision))",
                 "the version is registered and its commit cannot change (revision may be set to "
-                "status.commit): create another ModelVersion",
+                "status.commit or status.sourceCommit): create another ModelVersion",
                 ".spec.revision",
             ),
         ),

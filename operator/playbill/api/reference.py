@@ -101,6 +101,8 @@ def _type(schema: JsonSchema) -> str:
         return "integer or string"
     if "enum" in schema:
         return " \\| ".join(f"`{value}`" for value in schema["enum"])
+    if "type" not in schema:
+        return "any value"
     if schema["type"] == "array":
         return f"list of {_type(schema['items'])}"
     if "additionalProperties" in schema:

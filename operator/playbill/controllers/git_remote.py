@@ -17,7 +17,6 @@ from playbill.git.mirror import Mirror
 from playbill.git.porcelain import Result
 from playbill.git.project import ArtifactFacts, list_project_artifacts, read_projects
 from playbill.ledger.aliases import Alias, Base, parse_base
-from playbill.ledger.fold import fold
 from playbill.ledger.intents import AnyIntent, VersionIntent
 from playbill.ledger.tagobject import TagObject
 
@@ -122,12 +121,8 @@ class GitRemote:
             self.mirror.fetch()
         if self.main is None or any(branch is None for branch in self.branches.values()):
             self.state.default_branch = self.mirror.default_branch()
-        records = self.mirror.tags()
-        snapshot = Snapshot(
-            fold(records),
-            {record.name: record.oid for record in records},
-            self._allowed_stages(listing),
-        )
+        book = self.state.book = self.state.book.next(*self.mirror.tags_since(self.state.book.oids))
+        snapshot = Snapshot(book.ledger, book.oids, self._allowed_stages(listing))
         self._seen = (listing, snapshot)
         self._look_again_for_revisions()
         return snapshot

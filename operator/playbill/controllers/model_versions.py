@@ -78,7 +78,7 @@ class ModelVersions:
         return fresh.model_copy(update=kept)
 
 
-_CARRIED = ("artifact", "metrics", "params", "note")
+_CARRIED = ("artifact", "lineage", "metrics", "params", "note")
 
 
 def _is_told(version: ModelVersion, known: VersionState) -> bool:

@@ -20,6 +20,7 @@ from typing import Protocol
 from playbill.api.errors import Retry, Stalled, Trouble
 from playbill.controllers.pushing import push_part
 from playbill.git.porcelain import Result
+from playbill.ledger.aliases import Alias
 from playbill.ledger.batch import parts
 from playbill.ledger.decisions import Withdraw, Write
 from playbill.ledger.intents import AnyIntent
@@ -33,10 +34,12 @@ RESERVATIONS_AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The ledger at one listing, with the object id of every tag of the repository."""
+    """The ledger at one listing, with the object id of every tag of the repository, and the
+    stages that its `.gto` allows (None for any)."""
 
     ledger: Ledger
     oids: Mapping[str, str]
+    stages: frozenset[str] | None = None
 
 
 class Desk(Protocol):
@@ -45,7 +48,9 @@ class Desk(Protocol):
     async def read(self) -> Sequence[AnyIntent]:
         """What the repository's resources ask now, read from the API server itself."""
 
-    async def reserve(self, intent: AnyIntent, tags: Sequence[TagObject]) -> bool:
+    async def reserve(
+        self, intent: AnyIntent, tags: Sequence[TagObject], aliases: Sequence[Alias]
+    ) -> bool:
         """Write the tags into `status.pending`; False when the object has changed since."""
 
 
@@ -57,6 +62,9 @@ class Remote(Protocol):
 
     async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
         """Fill in the commits that the versions among them mean."""
+
+    async def make(self, aliases: Sequence[Alias]) -> None:
+        """Have these commits at hand, for tags to be pushed on."""
 
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         """Push all or none; Retry(PushUnanswered) when it is not known what happened."""
@@ -119,7 +127,13 @@ def _pardon(steps: Sequence[Step], outcome: Outcome) -> None:
 
 
 def _view(snapshot: Snapshot, terms: Terms) -> View:
-    return View(snapshot.ledger, snapshot.oids, author=terms.author, counters=terms.counters)
+    return View(
+        snapshot.ledger,
+        snapshot.oids,
+        author=terms.author,
+        counters=terms.counters,
+        stages=snapshot.stages,
+    )
 
 
 async def _withdraw(remote: Remote, steps: Sequence[Step], outcome: Outcome) -> None:
@@ -142,7 +156,7 @@ async def _reserve(desk: Desk, steps: Sequence[Step], outcome: Outcome) -> list[
             return bool(step.tags)
         async with gate:
             try:
-                return await desk.reserve(step.intent, step.tags)
+                return await desk.reserve(step.intent, step.tags, step.aliases)
             except Trouble as trouble:
                 outcome.refused[step.intent.asker.uid] = trouble
                 return False
@@ -158,6 +172,9 @@ async def _reserve(desk: Desk, steps: Sequence[Step], outcome: Outcome) -> list[
 
 
 async def _push(remote: Remote, steps: list[Step], limit: int, outcome: Outcome) -> None:
+    aliases = [alias for step in steps for alias in step.aliases]
+    if aliases:
+        await remote.make(aliases)
     for part in parts(steps, limit):
         try:
             report = await push_part(remote.push, part)

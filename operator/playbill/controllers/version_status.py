@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from playbill.api.model_version import ArtifactStatus, ModelVersion, ModelVersionStatus
-from playbill.controllers.bounds import LONG_TEXT, NAME, TAG, TEXT, cut, cut_or_none, labels
+from collections.abc import Mapping
+
+from playbill.api.model_version import (
+    ArtifactStatus,
+    LineageInput,
+    LineageStatus,
+    ModelVersion,
+    ModelVersionStatus,
+)
+from playbill.controllers.bounds import LONG_TEXT, NAME, TAG, TEXT, URI, cut, cut_or_none, labels
 from playbill.controllers.conditions import Summary, conditions, timestamp
 from playbill.controllers.model_status import one_line
-from playbill.git.project import ArtifactFacts
+from playbill.git.facts import ArtifactFacts, cut_values
+from playbill.ledger.aliases import source_of, told
 from playbill.ledger.events import Deregistration, LedgerEvent, Registration
-from playbill.ledger.message import CLUSTER, RESOURCE
+from playbill.ledger.message import ARTIFACT_DIGEST, ARTIFACT_URI, CLUSTER, RESOURCE
 from playbill.ledger.state import VersionState
 from playbill.ledger.view import ArtifactView
 
@@ -61,16 +70,17 @@ def registered_status(
         conditions=common.conditions,
         version=cut(known.version, NAME),
         commit=known.commit,
-        source_commit=known.commit,
+        source_commit=source_of(known),
         tag=cut(registration.tag, TAG),
         registered_at=timestamp(registration.seconds),
         registered_by=author_of(registration),
         registered=known.active,
         stages=[cut(stage, NAME) for stage in stages[:MOST_STAGES]],
         on_stages=one_line(stages) or None,
-        artifact=_artifact(version, facts),
-        metrics=version.spec.metrics or (dict(facts.metrics) if facts else None) or None,
-        params=version.spec.params or (dict(facts.params) if facts else None) or None,
+        artifact=_artifact(version, known, facts),
+        lineage=_lineage(facts),
+        metrics=_values(version.spec.metrics, facts.metrics if facts else {}),
+        params=_values(version.spec.params, facts.params if facts else {}),
         note=_note(facts),
     )
 
@@ -91,27 +101,62 @@ def author_of(event: LedgerEvent) -> str:
     return cut(f"{event.tagger} <{event.email}>" if event.email else event.tagger, TAG)
 
 
-def _artifact(version: ModelVersion, facts: ArtifactFacts | None) -> ArtifactStatus | None:
+def _artifact(
+    version: ModelVersion, known: VersionState, facts: ArtifactFacts | None
+) -> ArtifactStatus | None:
+    """What the spec says of the bytes wins, then what it said when the tag was written."""
     given = version.spec.artifact
-    if given is None and (facts is None or not (facts.path or facts.type)):
+    uri = given.uri if given else told(known, ARTIFACT_URI)
+    digest = given.digest if given else told(known, ARTIFACT_DIGEST)
+    if facts is None:
+        facts = ArtifactFacts()
+    if not (uri or facts.path or facts.type):
         return None
     return ArtifactStatus(
-        path=cut_or_none(facts.path, TEXT) if facts else None,
-        type=cut_or_none(facts.type, TEXT) if facts else None,
-        uri=given.uri if given else None,
-        digest=(given.digest if given else None) or ((facts.digest or None) if facts else None),
-        size=facts.size if facts else None,
-        files=facts.files if facts else None,
-        description=cut_or_none(facts.description, LONG_TEXT) if facts else None,
-        labels=labels(facts.labels) if facts else [],
+        path=cut_or_none(facts.path, TEXT),
+        type=cut_or_none(facts.type, TEXT),
+        uri=cut_or_none(uri, URI),
+        digest=cut_or_none(digest or facts.digest, NAME),
+        size=facts.size,
+        files=facts.files,
+        description=cut_or_none(facts.description, LONG_TEXT),
+        labels=labels(facts.labels),
+        meta=facts.meta,
     )
+
+
+def _lineage(facts: ArtifactFacts | None) -> LineageStatus | None:
+    if facts is None or facts.lineage is None:
+        return None
+    return LineageStatus(
+        stage=cut(facts.lineage.stage, TEXT),
+        command=cut_or_none(facts.lineage.command, LONG_TEXT),
+        inputs=[
+            LineageInput(
+                path=cut(each.path, TEXT),
+                digest=cut_or_none(each.digest, NAME),
+                size=each.size,
+                files=each.files,
+            )
+            for each in facts.lineage.inputs
+        ],
+    )
+
+
+def _values(given: Mapping[str, str] | None, found: Mapping[str, str]) -> dict[str, str] | None:
+    """The spec's values before those of git, as many as a status may hold."""
+    values, _ = cut_values({**(given or {}), **found, **(given or {})})
+    return values or None
 
 
 def _note(facts: ArtifactFacts | None) -> str | None:
     if facts is None:
         return None
+    notes = list(facts.notes)
     if facts.problem is not None:
-        return cut(f"{facts.problem.reason}: {facts.problem.message}", TEXT)
+        notes.insert(0, f"{facts.problem.reason}: {facts.problem.message}")
     if facts.truncated:
-        return "metrics or parameters were cut to 100 entries of 256 characters, and to 32 KiB"
-    return None
+        notes.append(
+            "metrics or parameters were cut to 100 entries of 256 characters, and to 32 KiB"
+        )
+    return cut_or_none("; ".join(notes), TEXT)

@@ -5,7 +5,7 @@ it damaged makes it again and tries once more. It may be deleted at any time.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ from playbill.git.objects import (
     list_paths,
     read_commits,
     read_many,
-    write_commit,
+    write_commits,
 )
 from playbill.git.push import PushReport, clear_staging, delete_tag, push_tags
 from playbill.git.revisions import Revisions, names_tip
@@ -87,8 +87,12 @@ class Mirror:
         return self._guarded(self._list_local)
 
     def tags(self) -> list[TagRecord]:
-        """Every fetched tag. One git process."""
-        return self._guarded(lambda: read_tags(self._store))
+        """Every fetched tag. Two git processes, one of them for `fetched`, if that is not known."""
+        return self.tags_since({})[1]
+
+    def tags_since(self, known: Mapping[str, str]) -> tuple[Mapping[str, str], list[TagRecord]]:
+        """The object ids of all fetched tags, and the records of those that are not `known`."""
+        return self._guarded(lambda: self._tags_since(known))
 
     def resolve(self, revision: str | None, branch: str | None = None) -> str:
         """The commit that a revision, or else the branch's tip, names.
@@ -142,9 +146,9 @@ class Mirror:
         wanted = list(commits)
         return self._guarded(lambda: read_commits(self._store, wanted))
 
-    def write_commit(self, data: bytes) -> str:
-        """Write a commit object here, for tags to be pushed on; gives its id. One git process."""
-        return self._guarded(lambda: write_commit(self._store, data))
+    def write_commits(self, commits: Sequence[bytes]) -> None:
+        """Write commit objects here, for tags to be pushed on. One git process."""
+        self._guarded(lambda: write_commits(self._store, commits))
 
     def push(self, tags: Sequence[TagObject]) -> PushReport:
         """Push tags that must not exist there, all or none. Four git processes.
@@ -185,6 +189,13 @@ class Mirror:
         self._fetched = None
         fetch_refs(self._store, filtered=self._store.filtered)
         self._revisions.refs_changed()
+
+    def _tags_since(
+        self, known: Mapping[str, str]
+    ) -> tuple[Mapping[str, str], list[TagRecord]]:
+        here = self._list_local()
+        new = {name: oid for name, oid in here.tags.items() if known.get(name) != oid}
+        return here.tags, read_tags(self._store, new, here.kinds)
 
     def _list_local(self) -> Listing:
         if self._fetched is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from playbill.api.errors import Trouble
+from playbill.ledger.aliases import Alias
 from playbill.ledger.events import LedgerEvent
 from playbill.ledger.tagobject import TagObject
 
@@ -21,11 +22,13 @@ class Write:
     """Tags to push under names that must not exist yet.
 
     `reserve` asks for them to be written into `status.pending` first, because the spec
-    alone does not determine their names (design section 4).
+    alone does not determine their names (design section 4). `aliases` are the commits that
+    some of them stand on, and that have to be made first.
     """
 
     tags: tuple[TagObject, ...]
     reserve: bool
+    aliases: tuple[Alias, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Repeat:
     """Reserved tags that git does not hold yet: these bytes and no others are pushed."""
 
     tags: tuple[TagObject, ...]
+    aliases: tuple[Alias, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

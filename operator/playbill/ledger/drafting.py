@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from playbill.api.errors import Retry, Stalled
 from playbill.ledger import message
 from playbill.ledger.events import LedgerEvent
@@ -25,11 +27,12 @@ def draft(  # noqa: PLR0913 - a tag has that many parts
     subject: str,
     reason: str | None = None,
     undoes: LedgerEvent | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> TagObject:
     """Put one tag together; Stalled when git cannot hold its name beside those it has.
 
     The user's words go into it, unless they are those of the tag that it undoes: what was
-    said for a version is not said against it.
+    said for a version is not said against it. `more` are trailers beside the usual ones.
     """
     tag = name.format()
     obstacle = view.obstacle(tag)
@@ -42,7 +45,9 @@ def draft(  # noqa: PLR0913 - a tag has that many parts
         email=view.author.email,
         seconds=seconds,
         message=message.compose(
-            subject, text=_words(intent, undoes), trailers=_trailers(view.author, intent, reason)
+            subject,
+            text=_words(intent, undoes),
+            trailers={**_trailers(view.author, intent, reason), **(more or {})},
         ),
     )
 

@@ -17,9 +17,13 @@ SPEC: Final = "Playbill-Spec"
 REQUESTED_BY: Final = "Playbill-Requested-By"
 CHANGE: Final = "Playbill-Change"
 REASON: Final = "Playbill-Reason"
+SOURCE_COMMIT: Final = "Playbill-Source-Commit"
+ARTIFACT_URI: Final = "Playbill-Artifact-Uri"
+ARTIFACT_DIGEST: Final = "Playbill-Artifact-Digest"
 
 TEXT_MAX_LENGTH: Final = 4096
 VALUE_MAX_LENGTH: Final = 512
+URI_MAX_LENGTH: Final = 2048
 MESSAGE_MAX_LENGTH: Final = 65536
 
 # Controls (tab, which becomes a space, is dealt with before), lone surrogates, and the
@@ -66,8 +70,8 @@ def compose(subject: str, *, text: str | None, trailers: Mapping[str, str]) -> s
     """Put a message together; it ends in one newline, as `git tag` leaves it.
 
     `text` keeps its lines but no blank ones, at most 4,096 characters; a trailer's value
-    is one line of at most 512; empty ones are left out. Keys are ours to choose, so one
-    that is no git token or comes twice in another case is a mistake: ValueError.
+    is one line of at most 512 (a URI of 2,048); empty ones are left out. Keys are ours to
+    choose, so one that is no git token or comes twice in another case is a mistake: ValueError.
     """
     paragraphs = [
         " ".join(_plain_lines(subject)),
@@ -143,7 +147,8 @@ def _trailer_lines(trailers: Mapping[str, str]) -> Iterator[str]:
     for key, value in trailers.items():
         if not _TOKEN.fullmatch(key):
             raise ValueError(f"{key!r} is no key of a trailer")
-        line = _bounded(" ".join(_visible_lines(value)), VALUE_MAX_LENGTH)
+        longest = URI_MAX_LENGTH if key == ARTIFACT_URI else VALUE_MAX_LENGTH
+        line = _bounded(" ".join(_visible_lines(value)), longest)
         if line:
             yield f"{key}: {line}"
 
@@ -166,5 +171,17 @@ def _bounded(text: str, length: int) -> str:
 
 
 _OURS = {
-    key.casefold(): key for key in (CLUSTER, RESOURCE, REQUEST, SPEC, REQUESTED_BY, CHANGE, REASON)
+    key.casefold(): key
+    for key in (
+        CLUSTER,
+        RESOURCE,
+        REQUEST,
+        SPEC,
+        REQUESTED_BY,
+        CHANGE,
+        REASON,
+        SOURCE_COMMIT,
+        ARTIFACT_URI,
+        ARTIFACT_DIGEST,
+    )
 }

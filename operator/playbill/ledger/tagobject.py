@@ -27,6 +27,7 @@ _OUTSIDE_IDENTITY = re.compile(r"[\x00-\x1f\x7f-\x9f<>\ud800-\udfff]+")
 _NO_BYTES = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")
 # What git trims from both ends of a name or an address (ident.c).
 _CRUD = " .,:;<>\"\\'"
+_PACKED_COMMIT = 1
 _PACKED_TAG = 4
 
 
@@ -87,19 +88,24 @@ class TagObject:
 
 def pack(tags: Sequence[TagObject]) -> bytes:
     """Give one pack (version 2) that holds these tags, each object once."""
-    objects = {tag.oid: tag.data for tag in tags}
-    body = b"".join(
-        [
-            b"PACK" + (2).to_bytes(4) + len(objects).to_bytes(4),
-            *(_packed(data) for data in objects.values()),
-        ]
-    )
+    return _pack(_PACKED_TAG, [tag.data for tag in tags])
+
+
+def pack_commits(commits: Sequence[bytes]) -> bytes:
+    """The same for commit objects, given without git's header."""
+    return _pack(_PACKED_COMMIT, commits)
+
+
+def _pack(kind: int, contents: Sequence[bytes]) -> bytes:
+    objects = list(dict.fromkeys(contents))
+    head = b"PACK" + (2).to_bytes(4) + len(objects).to_bytes(4)
+    body = b"".join([head, *(_packed(kind, data) for data in objects)])
     return body + sha1(body, usedforsecurity=False).digest()
 
 
-def _packed(data: bytes) -> bytes:
+def _packed(kind: int, data: bytes) -> bytes:
     """Type and size, 4 bits of the size first and then 7 at a time, before the deflated data."""
-    head = bytearray([_PACKED_TAG << 4 | len(data) & 0x0F])
+    head = bytearray([kind << 4 | len(data) & 0x0F])
     size = len(data) >> 4
     while size:
         head[-1] |= 0x80

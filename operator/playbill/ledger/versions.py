@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from playbill.api.errors import Stalled, Trouble, Waiting
 from playbill.ledger import message
+from playbill.ledger.aliases import (
+    Alias,
+    carried,
+    elsewhere,
+    make_alias,
+    source_of,
+    source_of_tag,
+)
 from playbill.ledger.decisions import Decision, Settled, Withdraw, Write
 from playbill.ledger.drafting import draft, next_second
 from playbill.ledger.events import Registration
 from playbill.ledger.grammar import RegistrationTag, check_version, next_version
 from playbill.ledger.intents import VersionIntent
 from playbill.ledger.reregistration import is_told_to_return, return_tag, withdrawal_tag
+from playbill.ledger.reserved import reserved_number
 from playbill.ledger.state import VersionState
 from playbill.ledger.view import ArtifactView, View, asked_for_by, is_ours
 
@@ -61,7 +70,9 @@ def _same_resource(event: Registration, intent: VersionIntent, view: View) -> bo
 
 def _same_target(event: Registration, intent: VersionIntent) -> bool:
     """A revision that was left out meant the tip of then, which nobody knows any more."""
-    return intent.revision is None or event.commit == intent.commit
+    if intent.revision is None:
+        return True
+    return intent.commit in {event.commit, source_of_tag(event.commit, event.trailers)}
 
 
 def _unknown(
@@ -96,20 +107,46 @@ def _register(
         raise commit
     if commit is None:
         raise _not_resolved()
-    refuse_taken_commit(artifact, commit, version)
-    number = version or intent.status_version or next_version(artifact.highest(), intent.bump)
+    number = version or intent.status_version or reserved_number(intent, view)
+    number = number or next_version(artifact.highest(), intent.bump)
+    alias = _alias(intent, artifact, commit, number)
     seconds = next_second(
         view=view, last=artifact.version_seconds(number), now=now, events=artifact.events
     )
+    source = {message.SOURCE_COMMIT: commit} if alias else {}
     tag = draft(
         view=view,
         intent=intent,
         name=RegistrationTag(intent.artifact, number, None),
-        target=commit,
+        target=alias.oid if alias else commit,
         seconds=seconds,
         subject=message.registering(intent.artifact, number),
+        more={**source, **elsewhere(intent.uri, intent.digest)},
     )
-    return Write((tag,), reserve=version is None)
+    return Write((tag,), reserve=version is None, aliases=(alias,) if alias else ())
+
+
+def _alias(
+    intent: VersionIntent, artifact: ArtifactView, commit: str, version: str
+) -> Alias | None:
+    """The commit to make for a version whose own is taken, None when there is no need.
+
+    A version that was on an alias before gets the same one again, whoever has the commit now.
+    """
+    if not intent.was_alias:
+        if artifact.version_on(commit, besides=version) is None:
+            return None
+        if not intent.may_alias:
+            refuse_taken_commit(artifact, commit, version)
+    if intent.base is None or intent.base.commit != commit:
+        raise _not_resolved()
+    return make_alias(
+        intent.base,
+        artifact=intent.artifact,
+        version=version,
+        uri=intent.uri,
+        digest=intent.digest,
+    )
 
 
 def _not_resolved() -> Waiting:
@@ -134,7 +171,8 @@ def refuse_taken_commit(artifact: ArtifactView, commit: str, version: str | None
         raise Stalled(
             "CommitTaken",
             f"commit {commit[:12]} is {other} of {artifact.name} already, and GTO cannot read two "
-            f"versions on one commit: make a new commit for this version, or use {other}",
+            f"versions on one commit: make a new commit for this version, or use {other}; "
+            "or `onCommitTaken: Alias` on the RegisteredModel gives it a commit of its own",
         )
 
 
@@ -186,7 +224,7 @@ def _refuse_other_commit(intent: VersionIntent, view: View, known: VersionState)
     wanted = intent.revision if intent.pinned else intent.commit
     if wanted is None:
         raise _not_resolved()
-    if not isinstance(wanted, str) or wanted == known.commit:
+    if not isinstance(wanted, str) or wanted in {known.commit, source_of(known)}:
         return
     raise Stalled(
         "VersionTaken",
@@ -228,6 +266,7 @@ def _register_again(
         seconds=seconds,
         subject=message.registering(intent.artifact, known.version),
         undoes=known.deregistration,
+        more=carried(known),
     )
     return Write((tag,), reserve=True)
 
