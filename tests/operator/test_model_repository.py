@@ -196,7 +196,7 @@ def test_stages_that_gto_would_refuse_are_refused(house: House, named: bool) -> 
         {".gto": "stages: [dev, prod]\n"} if named else {".gto": "types: [model]\n"}
     )
     world.model()
-    world.version("one", version="v1.0.0")
+    world.version(f"{world.name}-v1", version="v1.0.0")
     world.stage(f"{world.name}-canary", stage="canary", version="v1.0.0")
     if not named:
         world.await_ready("stage", f"{world.name}-canary")

@@ -17,6 +17,7 @@ from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.adopted import is_adopted
 from playbill.controllers.catalogue import Catalogue, Tenant
 from playbill.controllers.keys import Kind, ObjectKey, RepositoryKey
 from playbill.controllers.queue import KeyedQueue
@@ -160,10 +161,14 @@ class Reactions:
         return [t for t in self._catalogue.tenants(place) if isinstance(t, ModelRepository)]
 
     def _adopters(self, part: ModelVersion | StageAssignment) -> list[Resource]:
-        """The models that may have made an object for this version or stage."""
+        """The models that may have made an object for this version or stage, and who made the
+        model itself: it stays while somebody refers to it."""
         model = self._catalogue.model_of(part)
-        same = self._catalogue.same_models(model) if model else []
-        return [m for m in same if self._catalogue.adoption_of(m) is not None]
+        if model is None:
+            return []
+        same = self._catalogue.same_models(model)
+        makers = self._homes(model) if is_adopted(model) else []
+        return [*(m for m in same if self._catalogue.adoption_of(m) is not None), *makers]
 
     def _wake(self, resources: Iterable[Resource]) -> None:
         for resource in resources:
