@@ -57,6 +57,17 @@ def _by_ledger(
 ) -> Judgement:
     assert state.view is not None  # noqa: S101 - the caller has looked
     decision = decide(intent, state.view, now)
+    if isinstance(decision, Trouble) and decision.reason == "TagVanished":
+        if state.doubts_absence(intent.asker.uid):
+            return Judgement(
+                trouble=state.trouble,
+                state=state,
+                artifact=artifact,
+                needs_pass=True,
+                at_once=state.trouble is None,
+            )
+    else:
+        state.doubts.pop(intent.asker.uid, None)
     if isinstance(decision, Settled):
         return Judgement(settled=decision, state=state, artifact=artifact)
     if isinstance(decision, Trouble) and decision.reason != "RevisionNotResolved":

@@ -60,6 +60,8 @@ class RepositoryState:
     wanted: dict[FactsKey, set[ObjectKey]] = field(default_factory=dict)
     unread: set[FactsKey] = field(default_factory=set)
     counters: dict[Artifact, int] = field(default_factory=dict)
+    looks: int = 0
+    doubts: dict[str, int] = field(default_factory=dict)
     config: tuple[Commit, frozenset[str] | None] | None = None
     listed: tuple[Commit, Listed] | None = None
 
@@ -80,6 +82,14 @@ class RepositoryState:
             self.wanted.setdefault((commit, artifact), set()).add(asker)
         return found
 
+    def doubts_absence(self, uid: str) -> bool:
+        """Whether the tag that an object tells of may only be newer than the last listing.
+
+        Another operator may have written both since. `doubts` keeps, by uid, how many `looks`
+        there had been when it was first missed; of the next two the second began after that.
+        """
+        return self.looks < self.doubts.setdefault(uid, self.looks) + 2
+
     def learn(self, facts: Mapping[FactsKey, ArtifactFacts]) -> None:
         """Keep what was read; the oldest go when there are too many."""
         self.facts |= facts
@@ -90,10 +100,12 @@ class RepositoryState:
         """The object is gone."""
         self.resolved.pop(uid, None)
         self.rejected.pop(uid, None)
+        self.doubts.pop(uid, None)
 
     def look(self, snapshot: Snapshot) -> set[Artifact]:
         """Take a new snapshot in; gives the artifacts whose tags have changed."""
         old = self.snapshot
+        self.looks += 1
         self.snapshot = snapshot
         self.view = View(
             snapshot.ledger,
