@@ -1,7 +1,11 @@
 """Every tag comes as a record, whatever shape it is in."""
 
+import subprocess
+
+import pytest
 from tests.git.counting import Processes
 from tests.servers import Remote
+from tests.servers.remote import ENVIRONMENT
 
 from playbill.git.mirror import Mirror
 from playbill.ledger.events import TagRecord
@@ -103,11 +107,82 @@ def test_a_date_that_is_none_is_the_epoch_as_git_reads_it(remote: Remote, mirror
     assert only(mirror).seconds == 0
 
 
-def test_all_tags_are_one_process(remote: Remote, mirror: Mirror, processes: Processes) -> None:
+def test_a_tag_of_a_blob_is_told_without_reading_it(remote: Remote, mirror: Mirror) -> None:
+    oid = remote.git("hash-object", "-w", "--stdin", stdin=b"large")
+    remote.git("update-ref", "refs/tags/key", oid)
+    record = only(mirror)
+    assert (record.oid, record.kind, record.message) == (oid, "blob", "")
+
+
+SOUND = "tagger A <a@b> 7 +0000\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("tagger A <a@b> 5\n\nx\n", ("A", "a@b", 5, "x\n")),
+        ("tagger A <a@b>   5 +0000\n\nx\n", ("A", "a@b", 5, "x\n")),
+        ("tagger A <a@b>\n\nx\n", ("A", "a@b", None, "x\n")),
+        ("tagger <a@b> 5 +0000\n\nx\n", ("", "a@b", 5, "x\n")),
+        ("tagger A <x> <a@b> 5 +0000\n\nx\n", ("A", "x", 0, "x\n")),
+        ("more\ntagger A <a@b> 5 +0000\n\nx\n", ("A", "a@b", 5, "x\n")),
+        (f"{SOUND}gpgsig one\n two\n\nx\n", ("A", "a@b", 7, "x\n")),
+        (f"{SOUND}\n\n\n  x\n", ("A", "a@b", 7, "  x\n")),
+        (f"{SOUND}\nx\r\n\r\ny: z\r\n", ("A", "a@b", 7, "x\r\n\r\ny: z\r\n")),
+        (SOUND, ("A", "a@b", 7, "")),
+        (SOUND.strip(), ("A", "a@b", 7, "")),
+        ("tagger Zoë <z@ë> 5 +0000\n\nnaïve\n", ("Zoë", "z@ë", 5, "naïve\n")),
+    ],
+)
+def test_odd_tags_are_read_as_git_reads_them(
+    remote: Remote, mirror: Mirror, header: str, expected: tuple[str, str, int | None, str]
+) -> None:
+    """As git's own for-each-ref does, and without harm to their neighbours."""
+    commit = remote.commit()
+    for name in ("a", "b", "c"):
+        rest = SOUND + "\nsound\n" if name != "b" else header
+        raw_tag(remote, name, f"object {commit}\ntype commit\ntag {name}\n{rest}".encode())
+    mirror.fetch()
+    before, odd, after = mirror.tags()
+    assert (odd.tagger, odd.email, odd.seconds, odd.message) == expected
+    assert before.message == after.message == "sound\n"
+    assert odd[5:] == _read_by_git(remote, "b")
+
+
+def _read_by_git(remote: Remote, name: str) -> tuple[str, str, int | None, str]:
+    fields = ("taggername", "taggeremail:trim", "taggerdate:raw", "contents")
+    form = "%00".join(f"%({field})" for field in fields) + "%00"
+    command = ["git", "-C", str(remote.path), "for-each-ref", f"--format={form}"]
+    output = subprocess.run(
+        [*command, f"refs/tags/{name}"], env=ENVIRONMENT, capture_output=True, check=True
+    )
+    tagger, email, date, message, _ = output.stdout.decode().split("\0")
+    return tagger, email, int(date.split()[0]) if date else None, message
+
+
+def test_all_tags_are_two_processes(remote: Remote, mirror: Mirror, processes: Processes) -> None:
     remote.commit()
     for number in range(20):
         remote.tag(f"m@v{number}.0.0")
     mirror.fetch()
     processes.forget()
     assert len(mirror.tags()) == 20
-    assert processes == {"tags": 1}
+    assert processes == {"list-local": 1, "tags": 1}
+
+
+def test_a_tag_that_is_known_is_not_read_again(
+    remote: Remote, mirror: Mirror, processes: Processes
+) -> None:
+    remote.commit()
+    for name in ("kept", "moved"):
+        remote.tag(name)
+    mirror.fetch()
+    oids, _ = mirror.tags_since({})
+    remote.tag("new")
+    remote.git("tag", "-f", "-a", "-m", "again", "moved")
+    mirror.fetch()
+    assert {record.name for record in mirror.tags_since(oids)[1]} == {"new", "moved"}
+    oids, _ = mirror.tags_since({})
+    processes.forget()
+    assert mirror.tags_since(oids) == (oids, [])
+    assert not processes

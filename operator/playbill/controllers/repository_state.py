@@ -11,6 +11,7 @@ from playbill.controllers.repository_pass import Snapshot
 from playbill.git.dvc import Artifact as ListedArtifact
 from playbill.git.project import ArtifactFacts, ProjectProblem
 from playbill.git.url import RemoteUrl
+from playbill.ledger.fold import Book
 from playbill.ledger.grammar import parse_tag
 from playbill.ledger.view import Author, View
 
@@ -47,6 +48,7 @@ class RepositoryState:
     author: Author
     snapshot: Snapshot | None = None
     view: View | None = None
+    book: Book = field(default_factory=Book)
     digest: str = ""
     heads: Mapping[str, str] = field(default_factory=dict)
     default_branch: str | None = None

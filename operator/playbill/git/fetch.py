@@ -15,12 +15,12 @@ def list_remote(store: Store) -> Listing:
 
 
 def list_local(store: Store) -> Listing:
-    """The branches and tags that were fetched."""
+    """The branches and tags that were fetched, and what sort of object each tag is."""
     output = store.local(
-        "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags",
-        operation="list-local",
+        "for-each-ref", "--format=%(objectname) %(objecttype) %(refname)",
+        "refs/heads", "refs/tags", operation="list-local",
     )  # fmt: skip
-    return parse_listing(output.stdout)
+    return parse_listing(output.stdout, typed=True)
 
 
 def find_default_branch(store: Store) -> str | None:

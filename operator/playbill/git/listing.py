@@ -1,8 +1,8 @@
 """Which branches and tags there are, and a digest that changes when any of them does."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from playbill.api.errors import Stalled
@@ -14,44 +14,50 @@ SHA1_HEX = 40
 
 @dataclass(frozen=True)
 class Listing:
-    """Branches and tags without their prefixes; a tag's oid is its own, not peeled."""
+    """Branches and tags without their prefixes; a tag's oid is its own, not peeled.
+
+    `kinds` has the type of each tag's object where it is no tag object, and is empty for a
+    remote, which does not tell.
+    """
 
     heads: Mapping[str, str]
     tags: Mapping[str, str]
+    kinds: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def digest(self) -> str:
         """64 hex characters, the same for the same refs, wherever they were listed."""
-        digest = hashlib.sha256()
-        for prefix, refs in ((HEADS, self.heads), (TAGS, self.tags)):
-            for name in sorted(refs):
-                digest.update(f"{refs[name]} {prefix}{name}\n".encode(errors="surrogateescape"))
-        return digest.hexdigest()
+        lines = [
+            f"{refs[name]} {prefix}{name}\n"
+            for prefix, refs in ((HEADS, self.heads), (TAGS, self.tags))
+            for name in sorted(refs)
+        ]
+        return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
-def parse_listing(output: bytes) -> Listing:
-    """Lines of `OID <space or tab> REF`. Raises Stalled(UnsupportedObjectFormat) for SHA-256."""
-    heads: dict[str, str] = {}
-    tags: dict[str, str] = {}
-    for oid, ref in _lines(output):
-        if len(oid) != SHA1_HEX:
-            raise Stalled(
-                "UnsupportedObjectFormat",
-                "The repository uses SHA-256 object names, which GTO and most git servers cannot "
-                "read. Convert it to SHA-1.",
-            )
-        if ref.startswith(HEADS):
-            heads[ref.removeprefix(HEADS)] = oid
-        elif ref.startswith(TAGS) and not ref.endswith("^{}"):
-            tags[ref.removeprefix(TAGS)] = oid
-    return Listing(heads=heads, tags=tags)
+def parse_listing(output: bytes, *, typed: bool = False) -> Listing:
+    """Lines of `OID <tab> REF`, or of `OID TYPE REF` when they are typed.
 
-
-def _lines(output: bytes) -> Iterable[tuple[str, str]]:
-    for line in output.decode(errors="surrogateescape").split("\n"):
-        if line:
-            oid, _, ref = line.replace("\t", " ", 1).partition(" ")
-            yield oid, ref
+    Raises Stalled(UnsupportedObjectFormat) for SHA-256.
+    """
+    # no name of a ref holds a space, and of whitespace that is no ASCII it may hold all
+    cells = output.decode(errors="surrogateescape").replace("\t", " ").replace("\n", " ").split(" ")
+    if len(cells[0]) > SHA1_HEX:
+        raise Stalled(
+            "UnsupportedObjectFormat",
+            "The repository uses SHA-256 object names, which GTO and most git servers cannot "
+            "read. Convert it to SHA-1.",
+        )
+    width = 3 if typed else 2
+    refs = list(zip(cells[width - 1 :: width], cells[0::width], strict=False))
+    # what ends in ^{} is what a tag points at, and told of besides
+    tags = [(ref[10:], oid) for ref, oid in refs if ref[:10] == TAGS and ref[-3:] != "^{}"]
+    kinds = zip(cells[2::3], cells[1::3], strict=False) if typed else ()
+    return Listing(
+        heads={ref[11:]: oid for ref, oid in refs if ref[:11] == HEADS},
+        tags=dict(tags),
+        kinds={ref[10:]: kind for ref, kind in kinds if kind != "tag" and ref[:10] == TAGS},
+    )
 
 
 def parse_default_branch(output: bytes) -> str | None:

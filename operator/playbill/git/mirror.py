@@ -190,9 +190,7 @@ class Mirror:
         fetch_refs(self._store, filtered=self._store.filtered)
         self._revisions.refs_changed()
 
-    def _tags_since(
-        self, known: Mapping[str, str]
-    ) -> tuple[Mapping[str, str], list[TagRecord]]:
+    def _tags_since(self, known: Mapping[str, str]) -> tuple[Mapping[str, str], list[TagRecord]]:
         here = self._list_local()
         new = {name: oid for name, oid in here.tags.items() if known.get(name) != oid}
         return here.tags, read_tags(self._store, new, here.kinds)

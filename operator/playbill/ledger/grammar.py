@@ -12,6 +12,7 @@ breaks GTO itself. Writing (`check_*`) refuses what git refuses as a ref as well
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import semver
@@ -198,16 +199,12 @@ def next_version(latest: str | None, bump: Bump) -> str:
 class RefNames:
     """Names of tags that exist, with the directories they occupy in git's ref namespace.
 
-    A ref is a file to git: tag `a` blocks `a/b`, and `a/b` blocks `a`. Built once in
-    O(total length), asked in O(depth of the name).
+    A ref is a file to git: tag `a` blocks `a/b`, and `a/b` blocks `a`. Built in O(total
+    length) when first asked, then asked in O(depth of the name).
     """
-
-    __slots__ = ("_below", "_names")
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._names = frozenset(names)
-        nested = sorted(name for name in self._names if "/" in name)
-        self._below = {parent: name for name in nested for parent in _parents(name)}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RefNames) and self._names == other._names
@@ -231,6 +228,11 @@ class RefNames:
         """
         above = next((parent for parent in _parents(name) if parent in self._names), None)
         return above or self._below.get(name)
+
+    @cached_property
+    def _below(self) -> dict[str, str]:
+        nested = sorted(name for name in self._names if "/" in name)
+        return {parent: name for name in nested for parent in _parents(name)}
 
 
 def ref_collides(name: str, existing: RefNames | Iterable[str]) -> str | None:

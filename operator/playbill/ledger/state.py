@@ -45,7 +45,7 @@ class VersionState:
         return self.deregistrations[-1] if self.deregistrations else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Holder:
     """Who holds a stage, and by which assignment (the newest on that commit).
 

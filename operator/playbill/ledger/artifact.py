@@ -1,0 +1,226 @@
+"""One artifact's history, and what it comes to: its versions, and who holds which stage."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from playbill.ledger.events import (
+    Assignment,
+    Deprecation,
+    Deregistration,
+    LedgerEvent,
+    Problem,
+    Registration,
+    Unassignment,
+)
+from playbill.ledger.grammar import version_key
+from playbill.ledger.state import ArtifactState, Holder, StageState, VersionState
+
+# GTO's order of what happened in the same second (`BaseEvent.priority`).
+_PRIORITY: Mapping[type[LedgerEvent], int] = {
+    Deprecation: 2,
+    Registration: 3,
+    Deregistration: 4,
+    Assignment: 5,
+    Unassignment: 6,
+}
+
+
+_StageEvent = Assignment | Unassignment
+
+
+def fold_artifact(
+    name: str, events: Iterable[LedgerEvent], counter: int
+) -> tuple[ArtifactState, list[Problem]]:
+    """The state that one artifact's events amount to; at least one, in any order of them."""
+    history = _in_order(events)
+    versions = _Versions()
+    stages: defaultdict[str, list[_StageEvent]] = defaultdict(list)
+    for event in history:
+        match event:
+            case Assignment() | Unassignment():
+                stages[event.stage].append(event)
+            case Registration() | Deregistration():
+                versions.add(event)
+    versions.close()
+    state = ArtifactState(
+        name=name,
+        events=history,
+        versions=versions.by_name,
+        stages={stage: _stage(stages[stage], versions) for stage in sorted(stages)},
+        latest=versions.latest,
+        # Within a second a deprecation sorts first, so that anything else undoes it.
+        deprecated=isinstance(history[-1], Deprecation),
+        counter=counter,
+        by_commit=versions.by_commit,
+    )
+    return state, versions.problems
+
+
+def _in_order(events: Iterable[LedgerEvent]) -> tuple[LedgerEvent, ...]:
+    # no two tags have one name, so the events themselves are never compared
+    keyed = sorted([(e.seconds, _PRIORITY[type(e)], e.tag, e) for e in events])
+    return tuple([event for _, _, _, event in keyed])
+
+
+_Place = tuple[int, str]
+"""Where GTO lists a version: by its first event's time, then by that tag's name."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """GTO's notion of a version: what was said of one version on one commit."""
+
+    registrations: list[Registration] = field(default_factory=list)
+    deregistrations: list[Deregistration] = field(default_factory=list)
+
+    @property
+    def active(self) -> bool:
+        """Within one second the deregistration counts."""
+        if not self.registrations or not self.deregistrations:
+            return bool(self.registrations)
+        return self.registrations[-1].seconds > self.deregistrations[-1].seconds
+
+    def place(self) -> _Place:
+        """Its place, when all its events are in."""
+        firsts = (*self.registrations[:1], *self.deregistrations[:1])
+        return min([(event.seconds, event.tag) for event in firsts])
+
+
+@dataclass(slots=True)
+class _Versions:
+    """Gathers the version events of one artifact; `close` when all are in."""
+
+    entries: dict[tuple[str, str], _Entry] = field(default_factory=dict)
+    places: dict[tuple[str, str], _Place] = field(default_factory=dict)
+    last_seconds: dict[str, int] = field(default_factory=dict)
+    by_name: dict[str, VersionState] = field(default_factory=dict)
+    by_commit: dict[str, list[VersionState]] = field(default_factory=dict)
+    void: set[str] = field(default_factory=set)
+    latest: str | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, event: Registration | Deregistration) -> None:
+        entry = self.entries.setdefault((event.version, event.commit), _Entry())
+        if isinstance(event, Registration):
+            entry.registrations.append(event)
+        else:
+            entry.deregistrations.append(event)
+        self.last_seconds[event.version] = event.seconds
+
+    def close(self) -> None:
+        self.places = {key: entry.place() for key, entry in self.entries.items()}
+        best = None
+        for version, commit in sorted(self.entries, key=self.places.__getitem__):
+            entry = self.entries[version, commit]
+            if not entry.registrations:
+                self._close_void(commit, entry)
+                continue
+            state = self._state(version, commit, entry)
+            self._put(state)
+            # Precedence leaves build metadata out; of equals GTO takes the later one.
+            precedence = version_key(version)[:-1]
+            if state.active and (best is None or precedence >= best):
+                best, self.latest = precedence, version
+        # An active version goes before one that is not; else the first comes first.
+        for states in self.by_commit.values():
+            states.sort(key=lambda state: not state.active)
+
+    def _state(self, version: str, commit: str, entry: _Entry) -> VersionState:
+        return VersionState(
+            version=version,
+            commit=commit,
+            active=entry.active,
+            registrations=tuple(entry.registrations),
+            deregistrations=tuple(entry.deregistrations),
+            last_seconds=self.last_seconds[version],
+        )
+
+    def _put(self, state: VersionState) -> None:
+        """Put it beside those that were there before, and say so when that is trouble."""
+        same_name = self.by_name.get(state.version)
+        if same_name is None or (state.active and not same_name.active):
+            self.by_name[state.version] = state
+        elif state.active:
+            self.problems.append(_moved(state, same_name))
+        same_commit = self.by_commit.setdefault(state.commit, [])
+        if same_commit:
+            self.problems.append(_taken(state, same_commit[0]))
+        same_commit.append(state)
+
+    def _close_void(self, commit: str, entry: _Entry) -> None:
+        """Heed a deregistration of nothing as GTO does: stage tags on its commit are void."""
+        self.void.add(commit)
+        self.problems.append(_stray(entry.deregistrations[-1]))
+
+
+# Newest assignment first. Of one second, GTO puts first whichever version was registered
+# first, then the one it lists first, and commits without a version last.
+_Rank = tuple[int, int, bool, _Place]
+
+
+def _stage(events: list[_StageEvent], versions: _Versions) -> StageState:
+    """One stage, of its events in time's order."""
+    assigned: dict[str, Assignment] = {}
+    unassigned: dict[str, int] = {}
+    for event in events:
+        if isinstance(event, Assignment):
+            assigned[event.commit] = event
+        else:
+            unassigned[event.commit] = event.seconds
+    held = [a for a in assigned.values() if unassigned.get(a.commit, -1) < a.seconds]
+    ranked = sorted(_candidates(held, versions), key=itemgetter(0))
+    once: dict[str, Holder] = {}
+    for _, holder in ranked:
+        once.setdefault(holder.version, holder)
+    return StageState(stage=events[-1].stage, holders=tuple(once.values()), last_event=events[-1])
+
+
+def _candidates(held: list[Assignment], versions: _Versions) -> Iterator[tuple[_Rank, Holder]]:
+    for assignment in held:
+        commit, seconds = assignment.commit, assignment.seconds
+        bound = versions.by_commit.get(commit)
+        if bound and bound[0].active:
+            first = bound[0]
+            rank = (
+                -seconds,
+                first.registration.seconds,
+                False,
+                versions.places[first.version, commit],
+            )
+            yield rank, Holder(first.version, commit, assignment, registered=True)
+        elif not bound and commit not in versions.void:
+            rank = -seconds, seconds, True, (seconds, assignment.tag)
+            yield rank, Holder(commit, commit, assignment, registered=False)
+
+
+def _moved(state: VersionState, first: VersionState) -> Problem:
+    return Problem(
+        state.registration.tag,
+        "VersionMoved",
+        f"tag {state.registration.tag} registers {state.version} on commit {state.commit}, but "
+        f"tag {first.registration.tag} has it on commit {first.commit}, which counts; "
+        f"register another version there instead",
+    )
+
+
+def _taken(state: VersionState, first: VersionState) -> Problem:
+    return Problem(
+        state.registration.tag,
+        "CommitTaken",
+        f"tag {state.registration.tag} registers {state.version} on commit {state.commit}, which "
+        f"tag {first.registration.tag} registered as {first.version}; GTO cannot read stages of "
+        f"such a commit: delete one of the two tags",
+    )
+
+
+def _stray(event: Deregistration) -> Problem:
+    return Problem(
+        event.tag,
+        "NothingToDeregister",
+        f"tag {event.tag} deregisters {event.version} on commit {event.commit}, where it was "
+        f"never registered; delete the tag, or make it on the version's own commit",
+    )
