@@ -66,6 +66,8 @@ def test_a_model_that_dvc_yaml_lists_appears_and_goes_with_its_entry(house: Hous
 
     world.remote.commit({"dvc.yaml": dvc_yaml()})
     eventually(lambda: set(models(world)) == {"nlp:mood"}, patience=40)
+    world.delete("mrepo", "listed")
+    eventually(lambda: models(world) == {})
     assert world.tags() == []
 
 

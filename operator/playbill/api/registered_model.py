@@ -255,7 +255,7 @@ class RegisteredModel(Resource):
             Rule(
                 "has(self.spec.repository) != has(self.spec.repositoryRef)",
                 "give either repository, with its url, or repositoryRef, the name of a "
-                "ModelRepository in this namespace",
+                "ModelRepository in this namespace (as a model has that was discovered there)",
                 ".spec.repository",
             ),
             Rule(

@@ -1,8 +1,8 @@
 """Which objects are to stand for what others wrote, and what they look like. Pure.
 
-An adopted object shows what the ledger says and never writes to it. It is told by its label
+An adopted object shows what the ledger says and never writes to it. It is told by its labels
 and by a spec that says no more than what it stands for: once somebody has added a word to
-it, it is theirs.
+it, or applied the same with a tool that leaves its mark, it is theirs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from playbill.api.adoption import ADOPTED_LABEL, Adopt, Discover
-from playbill.api.base import API_VERSION
+from playbill.api.base import API_VERSION, GROUP
 from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.patterns import (
@@ -41,6 +41,10 @@ SAYS_NO_MORE: Mapping[str, frozenset[str]] = {
     "ModelVersion": frozenset({"model", "version", "revision"}),
     "StageAssignment": frozenset({"model", "stage", "deletion_policy"}),
 }
+LABELS: Mapping[str, str] = {
+    ADOPTED_LABEL: "true",
+    "app.kubernetes.io/managed-by": "playbill",
+}
 LONGEST_NAME = 63
 _DNS_LABEL = re.compile("[a-z]([-a-z0-9]*[a-z0-9])?")
 
@@ -56,10 +60,14 @@ class Wanted:
 
 def is_adopted(resource: Resource) -> bool:
     """Whether the object is one that the operator made, and nobody has taken over by an edit."""
-    allowed = SAYS_NO_MORE.get(resource.INFO.kind)
-    if allowed is None or ADOPTED_LABEL not in resource.metadata.labels:
+    allowed, meta = SAYS_NO_MORE.get(resource.INFO.kind), resource.metadata
+    if allowed is None or meta.labels != LABELS or not all(map(_is_ours, meta.annotations)):
         return False
     return resource.spec.model_dump(exclude_defaults=True).keys() <= allowed
+
+
+def _is_ours(annotation: str) -> bool:
+    return annotation.startswith(f"{GROUP}/")
 
 
 def stands_for(resource: Resource, wanted: Wanted) -> bool:
@@ -191,23 +199,30 @@ def object_name(words: str, key: str) -> str:
 
 
 def manifest(wanted: Wanted, owner: RegisteredModel | ModelRepository) -> dict[str, Any]:
-    """The object to create: it goes with its owner, and nothing waits for that."""
+    """The object to create.
+
+    What stands for a part of a model goes with it, and nothing waits for that. A model has no
+    owner: a person may apply theirs over it, and the garbage collector must not take that away.
+    """
     meta = owner.metadata
+    owners = [_owner_reference(owner)] if isinstance(owner, RegisteredModel) else []
     return {
         "metadata": {
             "name": wanted.name,
             "namespace": meta.namespace,
-            "labels": {ADOPTED_LABEL: "true", "app.kubernetes.io/managed-by": "playbill"},
-            "ownerReferences": [
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": owner.INFO.kind,
-                    "name": meta.name,
-                    "uid": meta.uid,
-                    "controller": False,
-                    "blockOwnerDeletion": False,
-                }
-            ],
+            "labels": dict(LABELS),
+            "ownerReferences": owners,
         },
         "spec": dict(wanted.spec),
+    }
+
+
+def _owner_reference(owner: RegisteredModel) -> dict[str, Any]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": owner.INFO.kind,
+        "name": owner.metadata.name,
+        "uid": owner.metadata.uid,
+        "controller": False,
+        "blockOwnerDeletion": False,
     }

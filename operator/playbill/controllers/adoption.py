@@ -60,6 +60,16 @@ class Adoption:
         gone = [await self._remove([*self._adopted_parts(model), model]) for model in needless]
         return all(gone)
 
+    async def drop_orphan(self, model: RegisteredModel) -> bool:
+        """Have an adopted model go when its ModelRepository has gone and nobody needs it.
+
+        Gives False when it was changed meanwhile: look again.
+        """
+        orphaned = is_adopted(model) and self.catalogue.home_of(model) is None
+        if not orphaned or self._is_named_by_people(model):
+            return True
+        return await self._remove([*self._adopted_parts(model), model])
+
     async def adopt_parts(self, model: RegisteredModel, state: RepositoryState) -> bool:
         """Make the ModelVersions and StageAssignments that are wanted, and have the others go.
 
@@ -116,11 +126,14 @@ class Adoption:
 
     def _is_needed(self, model: RegisteredModel, wanted: Sequence[str]) -> bool:
         """Wanted and not declared by a person; or named by something that a person made."""
+        return self._is_named_by_people(model) or (
+            model.artifact in wanted and self._is_first(model)
+        )
+
+    def _is_named_by_people(self, model: RegisteredModel) -> bool:
         meta = model.metadata
         parts = self.store.of_model(meta.namespace, meta.name)
-        if any(not is_adopted(part) for part in parts):
-            return True
-        return model.artifact in wanted and self._is_first(model)
+        return any(not is_adopted(part) for part in parts)
 
     def _adopted_parts(self, model: RegisteredModel) -> list[Asking]:
         meta = model.metadata

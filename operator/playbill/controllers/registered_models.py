@@ -30,9 +30,14 @@ class RegisteredModels:
         if judgement is None:
             return None
         again = await self._report(model, judgement)
-        if judgement.state is None or await self.adoption.adopt_parts(model, judgement.state):
+        if await self._adopt(model, judgement):
             return again
         return CONFLICT_SECONDS if again is None else again
+
+    async def _adopt(self, model: RegisteredModel, judgement: Judgement) -> bool:
+        if judgement.state is None:
+            return await self.adoption.drop_orphan(model)
+        return await self.adoption.adopt_parts(model, judgement.state)
 
     async def _report(self, model: RegisteredModel, judgement: Judgement) -> float | None:
         summary = _summary(model, judgement)

@@ -58,6 +58,7 @@ def asked_version(intent: StageIntent, artifact: ArtifactView) -> str | None:
         return check_version(intent.version)
     if intent.follow is None:
         return None
+    _parse(intent.follow.range)
     winner = artifact.winner(intent.stage)
     found = _highest(intent, artifact)
     if winner is None or not winner.registered or found is None:
