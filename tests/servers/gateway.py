@@ -17,14 +17,17 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"
 class Fault:
     """What happens to requests whose `METHOD path?query` contains `on`.
 
-    `status` is answered in the server's place; `drop` lets the server do its work and closes
-    the connection without a word of it; `delay` holds the answer back.
+    `status` is answered in the server's place, with `body`; `drop` lets the server do its work
+    and closes the connection without a word of it, `cut` after half of what it says; `delay`
+    holds the answer back.
     """
 
     on: str = ""
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
     drop: bool = False
+    cut: bool = False
     delay: float = 0.0
     times: int = 1_000_000
 
@@ -36,6 +39,7 @@ class Gateway:
         self.backend = port
         self.fault: Fault | None = None
         self.hits = 0
+        self.struck: list[float] = []
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port: int = self._server.server_port
@@ -45,7 +49,7 @@ class Gateway:
 
     def suffer(self, fault: Fault | None) -> None:
         """From now on; None mends everything."""
-        self.fault, self.hits = fault, 0
+        self.fault, self.hits, self.struck = fault, 0, []
 
     def strike(self, request: str) -> Fault | None:
         """The fault that this request meets."""
@@ -53,6 +57,7 @@ class Gateway:
         if fault is None or fault.on not in request or self.hits >= fault.times:
             return None
         self.hits += 1
+        self.struck.append(time.monotonic())
         return fault
 
     def __enter__(self) -> Self:
@@ -72,7 +77,7 @@ def _handler(gateway: Gateway) -> type[http.server.BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             fault = gateway.strike(f"{self.command} {self.path}")
             if fault is not None and fault.status:
-                self._send(fault.status, fault.headers, b"")
+                self._send(fault.status, fault.headers, fault.body)
                 return
             status, headers, answer = self._pass_on(body)
             if fault is not None and fault.drop:
@@ -80,7 +85,7 @@ def _handler(gateway: Gateway) -> type[http.server.BaseHTTPRequestHandler]:
                 return
             time.sleep(fault.delay if fault is not None else 0)
             with contextlib.suppress(OSError):  # the client may have given up
-                self._send(status, headers, answer)
+                self._send(status, headers, answer, cut=fault is not None and fault.cut)
 
         do_POST = do_GET  # noqa: N815 - http.server's name
 
@@ -91,13 +96,16 @@ def _handler(gateway: Gateway) -> type[http.server.BaseHTTPRequestHandler]:
                 answer = server.getresponse()
                 return answer.status, _passing(answer.headers), answer.read()
 
-        def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        def _send(
+            self, status: int, headers: Mapping[str, str], body: bytes, *, cut: bool = False
+        ) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+            self.close_connection = self.close_connection or cut
 
         def log_message(self, *arguments: object) -> None:
             """Quiet."""
