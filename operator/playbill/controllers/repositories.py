@@ -18,6 +18,7 @@ from playbill.controllers.git_remote import GitRemote
 from playbill.controllers.keys import ObjectKey, RepositoryKey
 from playbill.controllers.repository_pass import Outcome, Terms, repository_pass
 from playbill.controllers.repository_state import FactsKey, RepositoryState
+from playbill.controllers.signing import Signers
 from playbill.controllers.site import Site
 from playbill.controllers.store import Store, key_of
 from playbill.git.cache import MirrorCache
@@ -32,6 +33,9 @@ from playbill.metrics import Metrics
 
 SLOW_SECONDS = 3.0
 """After so long a pass is worth a word in the status of those that wait for it."""
+
+CONFIRM_SECONDS = 0.5
+"""After so long a listing confirms what the server said of a push; nobody waits for it."""
 
 logger = logging.getLogger("playbill.ledger")
 
@@ -79,7 +83,7 @@ class Repositories:
             state.slow, state.under_way = False, frozenset()
         if unanswered is not None:
             raise unanswered
-        return site.interval
+        return CONFIRM_SECONDS if state.unlisted else site.interval
 
     async def _pass(self, state: RepositoryState, site: Site) -> Retry | None:
         """Gives the passing fault that kept something from being written, if one did."""
@@ -97,6 +101,7 @@ class Repositories:
             )
             outcome = await repository_pass(desk, remote, self._terms(state, site))
             remote.report()
+            state.unlisted = outcome.unlisted
             head_changed = site.heads_wanted(state)
             relisted = await self._list_projects(state, remote, site)
             unread = {artifact for _, artifact in state.unread}
@@ -112,7 +117,14 @@ class Repositories:
             clock=lambda: int(time.time()),
             limit=site.limit,
             counters=state.counters | self._used_counters(state, site.models),
+            sign=self._signers(state.key, site).sign if site.signing else None,
         )
+
+    def _signers(self, key: RepositoryKey, site: Site) -> Signers:
+        async def read(name: str) -> dict[str, bytes] | None:
+            return await self._secret(key.namespace, name)
+
+        return Signers(site.signing, read, self._executor)
 
     def _used_counters(
         self, state: RepositoryState, models: Sequence[RegisteredModel]
@@ -150,15 +162,21 @@ class Repositories:
         """Read by name at each pass, so that a renewed Secret is picked up, and never watched."""
         if not key.secret:
             return ANONYMOUS
-        secret = await self._kube.get(SECRETS, key.namespace, key.secret)
-        if secret is None:
+        data = await self._secret(key.namespace, key.secret)
+        if data is None:
             raise SecretMissing(
                 "SecretNotFound",
                 f"there is no Secret {key.secret} in namespace {key.namespace}: create it with "
                 "username and password, bearerToken, or identity and known_hosts",
             )
-        data = secret.get("data") or {}
-        return Credentials.from_secret({k: base64.b64decode(v) for k, v in data.items()})
+        return Credentials.from_secret(data)
+
+    async def _secret(self, namespace: str, name: str) -> dict[str, bytes] | None:
+        """A Secret's data by name, None when there is none."""
+        secret = await self._kube.get(SECRETS, namespace, name)
+        if secret is None:
+            return None
+        return {k: base64.b64decode(v) for k, v in (secret.get("data") or {}).items()}
 
     async def _list_projects(self, state: RepositoryState, remote: GitRemote, site: Site) -> bool:
         """List what dvc.yaml holds at the tip, once for each; whether that was done."""

@@ -2,7 +2,7 @@
 
     C = the resources, read from the API server       before the listing
     L = the tags of the remote
-    plan (pure) -> reserve what the spec does not determine -> push -> L again
+    plan (pure) -> sign -> reserve what the spec does not determine -> push -> L again, unless all is said
 
 One pass runs at a time for a repository in a process; any number of processes may run
 one at once, for every name is pushed under must-not-exist and every name that was
@@ -13,8 +13,8 @@ with crashes at every step, late pushes and rival leaders.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from playbill.api.errors import Retry, Stalled, Trouble
@@ -69,29 +69,41 @@ class Remote(Protocol):
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         """Push all or none; Retry(PushUnanswered) when it is not known what happened."""
 
+    async def landed(self, tags: Sequence[TagObject]) -> Snapshot:
+        """What was read last, with tags that the server said it took."""
+
     async def withdraw(self, tag: str, oid: str) -> bool:
         """Delete the tag if it still is this object."""
 
 
+Sign = Callable[[Sequence[tuple[str, TagObject]]], Awaitable[Sequence[TagObject | Trouble]]]
+"""For each artifact and tag of it the tag as it is to be written, or why it cannot be signed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What the pass works under."""
+    """What the pass works under; without `sign` no tag is signed."""
 
     author: Author
     clock: Callable[[], int]
     limit: int = 0
     counters: Mapping[str, int] = field(default_factory=dict)
+    sign: Sign | None = None
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a pass left: the newest snapshot, refusals by uid, and whether to come again."""
+    """What a pass left: the newest snapshot, refusals by uid, and whether to come again.
+
+    `unlisted` when what was written is known by the server's answer alone.
+    """
 
     snapshot: Snapshot
     refused: dict[str, Trouble] = field(default_factory=dict)
     written: list[TagObject] = field(default_factory=list)
     conflicts: int = 0
     again: bool = False
+    unlisted: bool = False
 
 
 async def repository_pass(desk: Desk, remote: Remote, terms: Terms) -> Outcome:
@@ -105,11 +117,27 @@ async def repository_pass(desk: Desk, remote: Remote, terms: Terms) -> Outcome:
     if not plan.steps:
         return outcome
     await _withdraw(remote, plan.steps, outcome)
-    ready = await _reserve(desk, plan.steps, outcome)
+    signed = await _sign(terms.sign, plan.steps, outcome) if terms.sign else plan.steps
+    ready = await _reserve(desk, signed, outcome)
     await _push(remote, ready, terms.limit, outcome)
+    if _is_plain(ready, outcome):
+        outcome.snapshot, outcome.unlisted = await remote.landed(outcome.written), True
+        return outcome
     outcome.snapshot = await remote.read()
     _pardon(ready, outcome)
     return outcome
+
+
+def _is_plain(steps: Sequence[Step], outcome: Outcome) -> bool:
+    """Whether the server said of every tag that it took it, and none has a reservation.
+
+    Its word is then as good as a listing, which is made all the same, by the next pass, when
+    nobody waits for it. A reservation is kept until a listing shows what it was for.
+    """
+    reserved = any(
+        s.intent.pending or (isinstance(s.decision, Write) and s.decision.reserve) for s in steps
+    )
+    return bool(outcome.written) and not (reserved or outcome.refused or outcome.again)
 
 
 def _pardon(steps: Sequence[Step], outcome: Outcome) -> None:
@@ -141,6 +169,25 @@ async def _withdraw(remote: Remote, steps: Sequence[Step], outcome: Outcome) -> 
         if isinstance(step.decision, Withdraw):
             await remote.withdraw(step.decision.tag, step.decision.oid)
             outcome.again = True
+
+
+async def _sign(sign: Sign, steps: Sequence[Step], outcome: Outcome) -> list[Step]:
+    """Sign what is new, before it is reserved: what was reserved keeps the bytes that it has."""
+    new = [(s.intent.artifact, t) for s in steps if isinstance(s.decision, Write) for t in s.tags]
+    answers = iter(await sign(new) if new else ())
+    signed = []
+    for step in steps:
+        if not isinstance(step.decision, Write):
+            signed.append(step)
+            continue
+        tags = [next(answers) for _ in step.tags]
+        sound = tuple(tag for tag in tags if isinstance(tag, TagObject))
+        if len(sound) == len(tags):
+            signed.append(replace(step, decision=replace(step.decision, tags=sound)))
+        else:
+            trouble = next(tag for tag in tags if isinstance(tag, Trouble))
+            outcome.refused[step.intent.asker.uid] = trouble
+    return signed
 
 
 async def _reserve(desk: Desk, steps: Sequence[Step], outcome: Outcome) -> list[Step]:

@@ -18,12 +18,14 @@ SHORTEST_INTERVAL = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """`branches` says where each artifact's versions grow, None for the default branch."""
+    """`branches` says where each artifact's versions grow, None for the default branch;
+    `signing` names the Secret with whose key an artifact's tags are signed, if they are."""
 
     models: Sequence[RegisteredModel]
     homes: Sequence[ModelRepository]
     settings: Sequence[Repository]
     branches: Mapping[str, str | None]
+    signing: Mapping[str, str]
 
     @classmethod
     def of(cls, tenants: Iterable[Tenant], catalogue: Catalogue) -> Site:
@@ -35,6 +37,7 @@ class Site:
             homes=[t for t, _ in known if isinstance(t, ModelRepository)],
             settings=[repository for _, repository in known],
             branches={model.artifact: repository.branch for model, repository in models},
+            signing={m.artifact: r.signing.secret_ref.name for m, r in models if r.signing},
         )
 
     @property
