@@ -1,15 +1,12 @@
 """Real repositories, written with given seconds, for the real GTO to read beside us."""
 
-import json
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from playbill.ledger.events import TagRecord
+from playbill.ledger.tagobject import TagObject, pack
 
 # Tags of the test data are dated seconds after this; commits are older than any tag.
 EPOCH = 1_600_000_000
@@ -51,6 +48,14 @@ class Repository:
     def write(self, tags: Sequence[Tag]) -> None:
         stream = "".join(self._tag(tag) for tag in tags)
         self.git("fast-import", "--quiet", stdin=stream.encode())
+
+    def push(self, tags: Sequence[TagObject]) -> None:
+        """Take tags as a server does: their very bytes, under names that must not exist."""
+        if not tags:
+            return
+        self.git("unpack-objects", "-q", stdin=pack(tags))
+        commands = "".join(f"create refs/tags/{tag.name} {tag.oid}\n" for tag in tags)
+        self.git("update-ref", "--stdin", stdin=commands.encode())
 
     def add_commits(self, number: int, *, seconds: int = EPOCH - 1000) -> None:
         """Begin the branch with so many commits, all of this time."""
@@ -95,9 +100,3 @@ def _record(line: str) -> TagRecord:
 
 
 MakeRepository = Callable[..., Repository]
-
-
-def gto_cases() -> Iterator[Any]:
-    """GTO's own output for 30 sequences of tags."""
-    cases = json.loads((Path(__file__).parent / "gto_cases.json").read_text())
-    return (pytest.param(case, id=name) for name, case in cases.items())
