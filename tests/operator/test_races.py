@@ -4,6 +4,7 @@ The server's own hook plays the rival, so that each race is lost every time.
 """
 
 import time
+from dataclasses import dataclass
 
 import pytest
 from tests.cluster.kubectl import eventually
@@ -82,37 +83,51 @@ def test_our_registration_beside_a_rival_on_its_commit_is_withdrawn(
     world.gto_json("show")
 
 
-SCRIPTS = {
-    "update": """
-case "$1" in
-  refs/tags/digits@v2.0.0) echo 'v2 is for the board to decide'; exit 1;;
-esac
-""",
-    "pre-receive": """
-if grep -q ' refs/tags/digits@v2.0.0$'; then echo 'v2 is for the board to decide'; exit 1; fi
-""",
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A hook that refuses one tag, and what it says; `update` names it, `pre-receive` cannot."""
+
+    hook: str
+    says: str
+
+    @property
+    def script(self) -> str:
+        tag = "refs/tags/digits@v2.0.0"
+        it_is_the_one = f'[ "$1" = {tag} ]' if self.hook == "update" else f"grep -q ' {tag}$'"
+        return f"if {it_is_the_one}; then echo '{self.says}' >&2; exit 1; fi\n"
+
+
+RULES = {
+    "update": Rule("update", "v2 is for the board to decide"),
+    "pre-receive": Rule("pre-receive", "v2 is for the board to decide"),
+    "gitlab": Rule(
+        "pre-receive", "GitLab: You are not allowed to create this tag as it is protected."
+    ),
+    "github": Rule("update", "error: GH013: Repository rule violations found for refs/tags."),
 }
-"""The first names its culprit, the second refuses the push as a whole."""
 
 
-@pytest.mark.parametrize("hook", ["update", "pre-receive"])
-def test_what_a_hook_refuses_holds_up_nothing_else(house: House, hook: str) -> None:
-    world = house.world(f"hook-{hook}")
-    world.remote.hook(hook, SCRIPTS[hook])
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_what_a_rule_refuses_holds_up_nothing_else(
+    house: House, rule: Rule, request: pytest.FixtureRequest
+) -> None:
+    name = f"rule-{request.node.callspec.id}"
+    world = house.world(name)
+    world.remote.hook(rule.hook, rule.script)
     for number in (1, 2, 3):
-        world.version(f"{hook}-v{number}", version=f"{number}.0.0", revision=f"main~{3 - number}")
-    world.version(f"{hook}-other", model=f"{hook}-other", version="1.0.0", revision="main")
-    world.model(f"{hook}-other", artifact="letters")
+        world.version(f"{name}-v{number}", version=f"{number}.0.0", revision=f"main~{3 - number}")
+    world.version(f"{name}-other", model=f"{name}-other", version="1.0.0", revision="main")
+    world.model(f"{name}-other", artifact="letters")
     world.model()
     for ready in ("v1", "v3", "other"):
-        world.await_ready("mver", f"{hook}-{ready}")
+        world.await_ready("mver", f"{name}-{ready}")
     world.await_said(
-        "mver", f"{hook}-v2", "PushRejected", "digits@v2.0.0", "v2 is for the board to decide"
+        "mver", f"{name}-v2", "PushRejected", "digits@v2.0.0", rule.says, "the right to create"
     )
     assert world.tags() == ["digits@v1.0.0", "digits@v3.0.0", "letters@v1.0.0"]
-    eventually(lambda: is_stalled_alone(world, f"{hook}-v2"))
-    (world.remote.path / "hooks" / hook).unlink()
-    world.await_ready("mver", f"{hook}-v2")
+    eventually(lambda: is_stalled_alone(world, f"{name}-v2"))
+    (world.remote.path / "hooks" / rule.hook).unlink()
+    world.await_ready("mver", f"{name}-v2")
 
 
 FLOOD = r"""
