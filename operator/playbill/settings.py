@@ -32,6 +32,7 @@ class Settings:
     log_format: LogFormat = "auto"
     log_level: str = "info"
     metrics_address: str = ":8080"
+    hooks_address: str = ""
     leader_election: bool = True
     lease_name: str = "playbill"
     lease_namespace: str = field(

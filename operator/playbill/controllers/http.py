@@ -16,22 +16,15 @@ Reasons = Callable[[], Sequence[str]]
 """Why something is not so, in sentences; none when it is."""
 
 
-class HealthServer:
-    """Serves `/metrics`, `/healthz` and `/readyz` on `address` ("host:port", host may be empty).
+class HttpServer:
+    """Serves an application on `address` ("host:port", host may be empty).
 
-    `ready` and `alive` are asked at each request and must answer at once; what they
-    say is printed, with status 503. `port` is the real one, also for port 0.
-    Raises OSError on start when the address is taken.
+    `port` is the real one, also for port 0. Raises OSError on start when the address is taken.
     """
 
-    def __init__(self, address: str, metrics: Metrics, *, ready: Reasons, alive: Reasons) -> None:
+    def __init__(self, address: str, app: web.Application) -> None:
         host, _, port = address.rpartition(":")
         self._host, self.port = host.strip("[]") or None, int(port)
-        self._metrics = metrics
-        app = web.Application()
-        app.router.add_get("/metrics", self._serve_metrics)
-        app.router.add_get("/healthz", _answering(alive))
-        app.router.add_get("/readyz", _answering(ready))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
 
     async def __aenter__(self) -> Self:
@@ -43,6 +36,22 @@ class HealthServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
+
+
+class HealthServer(HttpServer):
+    """Serves `/metrics`, `/healthz` and `/readyz`.
+
+    `ready` and `alive` are asked at each request and must answer at once; what they
+    say is printed, with status 503.
+    """
+
+    def __init__(self, address: str, metrics: Metrics, *, ready: Reasons, alive: Reasons) -> None:
+        self._metrics = metrics
+        app = web.Application()
+        app.router.add_get("/metrics", self._serve_metrics)
+        app.router.add_get("/healthz", _answering(alive))
+        app.router.add_get("/readyz", _answering(ready))
+        super().__init__(address, app)
 
     async def _serve_metrics(self, request: web.Request) -> web.Response:
         content_type, body = self._metrics.render(request.headers.get("Accept", ""))

@@ -9,7 +9,8 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
-from playbill.controllers.http import HealthServer
+from playbill.controllers.hooks import application
+from playbill.controllers.http import HealthServer, HttpServer
 from playbill.controllers.operator import Operator
 from playbill.kube.client import Kube
 from playbill.kube.lease import LeaderLease
@@ -33,6 +34,9 @@ async def run(settings: Settings) -> int:
         await stack.enter_async_context(
             HealthServer(settings.metrics_address, metrics, ready=operator.hindrances, alive=list)
         )
+        if settings.hooks_address:
+            server = HttpServer(settings.hooks_address, application(operator.hooks))
+            await stack.enter_async_context(server)
         if not settings.leader_election:
             await operator.run(stop)
             return 0

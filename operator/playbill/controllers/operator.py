@@ -17,6 +17,7 @@ from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.adoption import Adoption
 from playbill.controllers.catalogue import Catalogue
+from playbill.controllers.hooks import Hooks
 from playbill.controllers.informer import Informer
 from playbill.controllers.keys import ObjectKey, RepositoryKey
 from playbill.controllers.model_repositories import ModelRepositories
@@ -67,12 +68,14 @@ class Operator:
             lane=self._host,
             width=max(1, settings.repository_workers * 3 // 4),
         )
+        self.hooks = Hooks(self._look_at_home)
         self._reactions = Reactions(
             store=self.store,
             catalogue=self.catalogue,
             objects=self.objects,
             repositories=self.repositories,
             metrics=metrics,
+            let_go=self.hooks.drop,
         )
         self._informer = Informer(
             kube=kube, namespaces=settings.namespaces, listener=self._reactions
@@ -89,7 +92,7 @@ class Operator:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set. Raises what ends a part that should never end."""
-        settings, self._leading = self._settings, True
+        settings, self._leading, self.hooks.open = self._settings, True, True
         on_object = self._measured("object", self._reconcile)
         on_repository = self._measured("repository", self._passes.reconcile)
         async with AsyncExitStack() as stack:
@@ -150,7 +153,7 @@ class Operator:
             catalogue=self.catalogue,
             recorder=self._recorder,
         )
-        homes = ModelRepositories(shell, adoption)
+        homes = ModelRepositories(shell, adoption, self.hooks)
         models, versions = RegisteredModels(shell, adoption), ModelVersions(shell)
         stages = StageAssignments(shell, Workloads(shell))
 
@@ -176,6 +179,12 @@ class Operator:
         if not self._leading or self._informer.started:
             return []
         return ["the cluster's objects are still being listed"]
+
+    def _look_at_home(self, key: ObjectKey) -> None:
+        """A git server told of a push to a ModelRepository."""
+        home = self.store.get(key)
+        if isinstance(home, ModelRepository):
+            self.repositories.add(self.catalogue.state_of(home).key)
 
     def _host(self, key: RepositoryKey) -> str:
         """The git server: one that hangs must not take all the workers."""

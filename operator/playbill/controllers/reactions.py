@@ -7,7 +7,7 @@ wakes it: no timer is needed for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -31,7 +31,10 @@ logger = logging.getLogger(__name__)
 
 
 class Reactions:
-    """The informer's listener: fills the store, and queues what a change concerns."""
+    """The informer's listener: fills the store, and queues what a change concerns.
+
+    `let_go` is told of each model and repository that is gone.
+    """
 
     def __init__(
         self,
@@ -41,12 +44,14 @@ class Reactions:
         objects: KeyedQueue[ObjectKey],
         repositories: KeyedQueue[RepositoryKey],
         metrics: Metrics,
+        let_go: Callable[[ObjectKey], None] = lambda _: None,
     ) -> None:
         self.store = store
         self.objects = objects
         self._catalogue = catalogue
         self._repositories = repositories
         self._metrics = metrics
+        self._let_go = let_go
         self._told: dict[ObjectKey, Identity] = {}
 
     def note(self, kind: Kind, raw: Mapping[str, Any]) -> None:
@@ -104,6 +109,7 @@ class Reactions:
             case RegisteredModel() | ModelRepository():
                 self._look(dropped)
                 self._catalogue.remove(key)
+                self._let_go(key)
             case StageAssignment():
                 self._metrics.unset_stage(namespace=key.namespace, assignment=key.name)
                 self._drop_candidate(key, dropped)
