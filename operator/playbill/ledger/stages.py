@@ -41,6 +41,7 @@ def decide_stage(intent: StageIntent, view: View, now: int) -> Decision:
     commit = _commit(artifact, version)
     refuse_deprecated(artifact)
     _refuse_ambiguous(artifact, version, commit)
+    _refuse_moved(intent, artifact, version, commit)
     reason = None if intent.follow else _refuse_contest(intent, view, artifact)
     return _assign(intent, view, artifact, version, commit, now, reason)
 
@@ -120,6 +121,22 @@ def _refuse_ambiguous(artifact: ArtifactView, version: str, commit: str) -> None
             f"{version} and {other} of {artifact.name} are the same commit {commit[:12]}, and a "
             "stage tag there would break GTO for the whole repository: assign a version that has "
             "a commit of its own",
+        )
+
+
+def _refuse_moved(intent: StageIntent, artifact: ArtifactView, version: str, commit: str) -> None:
+    """Whoever moves a version's tag by force does not get other bytes onto the stage by it."""
+    if intent.follow:
+        return
+    events = artifact.stage_events(intent.stage)
+    moved = next((e for e in events if _is_record(e, intent) and e.commit != commit), None)
+    if moved is not None:
+        raise Stalled(
+            "VersionMoved",
+            f"{version} of {artifact.name} was commit {moved.commit[:12]} when {moved.tag} "
+            f"assigned it, and its tag was moved to {commit[:12]} since: push the old tag again, "
+            "name another version, or change the spec to assign the new commit. The workload "
+            "stays as it is",
         )
 
 

@@ -293,3 +293,19 @@ def test_a_stage_that_git_cannot_hold_beside_another_is_refused() -> None:
     assert isinstance(found, Stalled)
     assert found.reason == "TagCollision"
     assert "choose another name or stage" in found.message
+
+
+MOVED = (tag("m@v1.0.0", 9, 5), tag("m@v2.0.0", 2, 2), tag("m#prod#1", 1, 10, by=ME))
+
+
+def test_a_version_whose_tag_was_moved_by_force_gets_no_other_bytes_on_stage() -> None:
+    found = decide(intent(), view(*MOVED), NOW)
+    assert isinstance(found, Stalled)
+    assert found.reason == "VersionMoved"
+    for words in (commit(1)[:12], commit(9)[:12], "m#prod#1", "push the old tag again"):
+        assert words in found.message
+
+
+def test_a_moved_version_is_assigned_where_it_is_now_when_the_spec_changes() -> None:
+    changed = asker("StageAssignment", "m-prod", generation=2)
+    assert only(decide(intent(asker=changed), view(*MOVED), NOW)).target == commit(9)
