@@ -167,6 +167,10 @@ class Mirror:
         """Delete the remote's tag `name` if it is `oid`; whether that happened."""
         return self._guarded(lambda: delete_tag(self._store, name, oid), populated=False)
 
+    def on_store(self, work: Callable[[Store], T]) -> T:
+        """Something else on the mirror, under its lock; it may be done twice if it is damaged."""
+        return self._guarded(lambda: work(self._store))
+
     def remove(self) -> None:
         """Throw the directory away; the next use makes it again."""
         with self._store.locked():
