@@ -14,6 +14,7 @@ from playbill.git.command import Git
 from playbill.git.credentials import Credentials
 from playbill.git.mirror import Mirror
 from playbill.git.porcelain import AlreadyThere, Exists, NotTried, Pushed, Rejected
+from playbill.git.tags import read_tag
 from playbill.ledger.aliases import Alias
 from playbill.ledger.tagobject import TagObject
 
@@ -56,9 +57,21 @@ def test_any_number_of_tags_takes_four_processes(
 
 
 def test_what_was_pushed_need_not_be_fetched(remote: Remote, mirror: Mirror, commit: str) -> None:
-    mirror.push([tag("m@v1.0.0", commit)])
+    ours = tag("m@v1.0.0", commit, "naïve\n\n\N{SNOWMAN}\n\nPlaybill-Cluster: east\n")
+    mirror.push([ours])
     assert mirror.fetched.digest == mirror.list_refs().digest
-    assert [record.name for record in mirror.tags()] == ["m@v1.0.0"]
+    assert mirror.tags() == [read_tag(ours.name, ours.oid, ours.data)]
+
+
+def test_what_was_pushed_is_known_without_listing_the_mirror_anew(
+    mirror: Mirror, commit: str, processes: Processes
+) -> None:
+    assert mirror.fetched.tags == {}
+    ours = tag("m@v1.0.0", commit)
+    mirror.push([ours])
+    processes.forget()
+    assert mirror.fetched.tags == {ours.name: ours.oid}
+    assert not processes
 
 
 def test_pushing_the_same_bytes_again_changes_nothing(

@@ -73,6 +73,7 @@ class World:
     log: list[str] = field(default_factory=list)
     time: int = 1_000_000
     writes: int = 0
+    listings: int = 0
     settled: bool = False
     calm: bool = False
     _folded: tuple[int, Ledger] | None = None
@@ -270,12 +271,20 @@ class _Remote:
     """The operator's own calls, under the names that the pass gives them."""
 
     operator: Operator
+    seen: dict[str, TagObject] = field(default_factory=dict)
 
     async def read(self) -> Snapshot:
         await self.operator._call()
+        self.operator.world.listings += 1
+        self.seen = dict(self.operator.world.tags)
         snapshot = self.operator.world.snapshot()
         await self.operator._call()
         return snapshot
+
+    async def landed(self, tags: Sequence[TagObject]) -> Snapshot:
+        self.seen |= {tag.name: tag for tag in tags}
+        oids = {name: tag.oid for name, tag in self.seen.items()}
+        return Snapshot(fold(map(_record, self.seen.values())), oids)
 
     async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
         return await self.operator.resolve(intents)

@@ -2,7 +2,7 @@
 
     C = the resources, read from the API server       before the listing
     L = the tags of the remote
-    plan (pure) -> sign -> reserve what the spec does not determine -> push -> L again, unless all is said
+    plan (pure) -> sign -> reserve what the spec does not determine -> push -> L again
 
 One pass runs at a time for a repository in a process; any number of processes may run
 one at once, for every name is pushed under must-not-exist and every name that was

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Self
 
 from playbill.api.errors import Stalled
 
@@ -23,6 +24,10 @@ class Listing:
     heads: Mapping[str, str]
     tags: Mapping[str, str]
     kinds: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def with_tags(self, oids: Mapping[str, str]) -> Self:
+        """The listing with these tag objects in it as well."""
+        return replace(self, tags={**self.tags, **oids})
 
     @cached_property
     def digest(self) -> str:

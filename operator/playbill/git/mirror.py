@@ -158,10 +158,17 @@ class Mirror:
         """
         if not tags:
             return PushReport({})
+        noted = False
         try:
-            return self._guarded(lambda: push_tags(self._store, tags))
+            report = self._guarded(lambda: push_tags(self._store, tags))
+            noted = report.noted
         finally:
-            self._fetched = None
+            if not noted:
+                self._fetched = None
+        if self._fetched is not None:
+            landed = {tag.name: tag.oid for tag in tags if tag.name in report.landed}
+            self._fetched = self._fetched.with_tags(landed)
+        return report
 
     def withdraw(self, name: str, oid: str) -> bool:
         """Delete the remote's tag `name` if it is `oid`; whether that happened."""

@@ -10,7 +10,7 @@ import contextlib
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playbill.api.errors import Retry, Stalled, Trouble
 from playbill.git.errors import MirrorCorrupt, NotSent, classify
@@ -34,9 +34,10 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PushReport:
-    """What became of each tag, by its name."""
+    """What became of each tag, by its name; `noted` when the mirror has what landed as well."""
 
     results: Mapping[str, Result]
+    noted: bool = True
 
     @property
     def landed(self) -> frozenset[str]:
@@ -65,13 +66,12 @@ def push_tags(store: Store, tags: Sequence[TagObject]) -> PushReport:
     landed: frozenset[str] = frozenset()
     try:
         report = PushReport(_push(store, staging, list(oids)))
-    except Stalled as stalled:
-        return _refused(oids, stalled)
-    else:
         landed = report.landed
-        return report
+    except Stalled as stalled:
+        report = _refused(oids, stalled)
     finally:
-        _unstage(store, staging, oids, landed=landed)
+        noted = _unstage(store, staging, oids, landed=landed)
+    return replace(report, noted=noted)
 
 
 def _refused(names: Iterable[str], stalled: Stalled) -> PushReport:
@@ -108,7 +108,7 @@ def _unanswered(trouble: Trouble) -> Retry:
 
 def _unstage(
     store: Store, staging: str, oids: Mapping[str, str], *, landed: frozenset[str]
-) -> None:
+) -> bool:
     """Remove the staged refs; note what landed, so that it need not be fetched."""
     delete = [f"delete {staging}{name}" for name in oids]
     known = [f"update {TAGS}{name} {oids[name]}" for name in landed]
@@ -117,6 +117,8 @@ def _unstage(
     except Trouble:  # a ref that vanished from the remote may stand in the way of a new one
         with contextlib.suppress(Trouble):  # what stays is removed when the mirror is opened
             _update_refs(store, delete)
+        return False
+    return True
 
 
 def _update_refs(store: Store, commands: Sequence[str]) -> None:

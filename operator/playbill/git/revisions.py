@@ -92,7 +92,7 @@ class Revisions:
     def resolve_many(
         self, wanted: Sequence[tuple[str | None, str | None]], refs: Listing
     ) -> list[str | Trouble]:
-        """A commit, or the trouble, for each (revision, branch); two git processes at most."""
+        """A commit, or the trouble, for each (revision, branch); three git processes at most."""
         parsed = [_attempt(revision, branch=branch, refs=refs) for revision, branch in wanted]
         expressions = [each for each in parsed if isinstance(each, Expression)]
         self._find_commits(expressions)
@@ -131,13 +131,20 @@ class Revisions:
             for each in expressions
             if not each.trusted and (each.oid, each.back) in self._commits
         } - self._reachable
-        if wanted:
-            # what is left when everything behind a branch or tag is taken away
-            output = self._store.local(
-                "rev-list", "--stdin", "--not", "--branches", "--tags",
-                operation="reachable", stdin="".join(f"{oid}\n" for oid in wanted).encode(),
-            )  # fmt: skip
-            self._reachable |= wanted - set(output.stdout.decode().split())
+        # most are on a branch, and thousands of tags take their time to read
+        for behind in (("--branches",), ("--branches", "--tags")):
+            if wanted:
+                beyond = self._beyond(wanted, behind)
+                self._reachable |= wanted - beyond
+                wanted &= beyond
+
+    def _beyond(self, commits: Iterable[str], refs: Sequence[str]) -> set[str]:
+        """Those of the commits, and of what is behind them, that are not behind these refs."""
+        output = self._store.local(
+            "rev-list", "--stdin", "--not", *refs,
+            operation="reachable", stdin="".join(f"{oid}\n" for oid in commits).encode(),
+        )  # fmt: skip
+        return set(output.stdout.decode().split())
 
 
 def _commits(keys: Sequence[tuple[str, int]], output: bytes) -> Mapping[tuple[str, int], str]:

@@ -57,9 +57,20 @@ def parse_tags(output: bytes, oids: Mapping[str, str]) -> list[TagRecord]:
             records.append(TagRecord._make(record))
         else:
             begin, end = _extent(text, start, name)
-            records.append(_read_odd(name, oid, output[begin:end]))
+            records.append(read_tag(name, oid, output[begin:end]))
         start = end + 1
     return records
+
+
+def read_tag(name: str, oid: str, data: bytes) -> TagRecord:
+    """The record of a tag object of whatever shape."""
+    match = _ODD.match(data.partition(b"\0")[0].decode(errors="replace"))
+    if match is None:
+        return TagRecord(name, oid, "tag", "", "", "", "", None, "")
+    target, kind, tagger, email, digits, message = match.groups()
+    # a date that is no number is the epoch, as git reads it; no tagger, no time
+    seconds = None if digits is None else int((digits.strip("-") and digits) or 0)
+    return TagRecord(name, oid, "tag", target, kind, tagger or "", email or "", seconds, message)
 
 
 def _is_plain(text: str) -> bool:
@@ -73,13 +84,3 @@ def _extent(text: str, start: int, name: str) -> tuple[int, int]:
     if kind != "tag":
         raise MirrorCorrupt("MirrorCorrupt", f"The object of tag {name} is missing in the mirror.")
     return begin, begin + int(size)
-
-
-def _read_odd(name: str, oid: str, data: bytes) -> TagRecord:
-    match = _ODD.match(data.partition(b"\0")[0].decode(errors="replace"))
-    if match is None:
-        return TagRecord(name, oid, "tag", "", "", "", "", None, "")
-    target, kind, tagger, email, digits, message = match.groups()
-    # a date that is no number is the epoch, as git reads it; no tagger, no time
-    seconds = None if digits is None else int((digits.strip("-") and digits) or 0)
-    return TagRecord(name, oid, "tag", target, kind, tagger or "", email or "", seconds, message)

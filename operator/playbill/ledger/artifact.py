@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -30,6 +30,7 @@ _PRIORITY: Mapping[type[LedgerEvent], int] = {
 
 
 _StageEvent = Assignment | Unassignment
+_VersionEvent = Registration | Deregistration
 
 
 def fold_artifact(
@@ -70,31 +71,21 @@ _Place = tuple[int, str]
 """Where GTO lists a version: by its first event's time, then by that tag's name."""
 
 
-@dataclass(slots=True)
-class _Entry:
-    """GTO's notion of a version: what was said of one version on one commit."""
-
-    registrations: list[Registration] = field(default_factory=list)
-    deregistrations: list[Deregistration] = field(default_factory=list)
-
-    @property
-    def active(self) -> bool:
-        """Within one second the deregistration counts."""
-        if not self.registrations or not self.deregistrations:
-            return bool(self.registrations)
-        return self.registrations[-1].seconds > self.deregistrations[-1].seconds
-
-    def place(self) -> _Place:
-        """Its place, when all its events are in."""
-        firsts = (*self.registrations[:1], *self.deregistrations[:1])
-        return min([(event.seconds, event.tag) for event in firsts])
+def _place(events: Sequence[_VersionEvent]) -> _Place:
+    firsts = {type(event): event for event in reversed(events)}.values()
+    return min([(event.seconds, event.tag) for event in firsts])
 
 
 @dataclass(slots=True)
 class _Versions:
-    """Gathers the version events of one artifact; `close` when all are in."""
+    """Gathers the version events of one artifact; `close` when all are in.
 
-    entries: dict[tuple[str, str], _Entry] = field(default_factory=dict)
+    An entry is GTO's notion of a version: what was said of one version on one commit.
+    """
+
+    entries: defaultdict[tuple[str, str], list[_VersionEvent]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     places: dict[tuple[str, str], _Place] = field(default_factory=dict)
     last_seconds: dict[str, int] = field(default_factory=dict)
     by_name: dict[str, VersionState] = field(default_factory=dict)
@@ -103,23 +94,18 @@ class _Versions:
     latest: str | None = None
     problems: list[Problem] = field(default_factory=list)
 
-    def add(self, event: Registration | Deregistration) -> None:
-        entry = self.entries.setdefault((event.version, event.commit), _Entry())
-        if isinstance(event, Registration):
-            entry.registrations.append(event)
-        else:
-            entry.deregistrations.append(event)
+    def add(self, event: _VersionEvent) -> None:
+        self.entries[event.version, event.commit].append(event)
         self.last_seconds[event.version] = event.seconds
 
     def close(self) -> None:
-        self.places = {key: entry.place() for key, entry in self.entries.items()}
+        self.places = {key: _place(events) for key, events in self.entries.items()}
         best = None
         for version, commit in sorted(self.entries, key=self.places.__getitem__):
-            entry = self.entries[version, commit]
-            if not entry.registrations:
-                self._close_void(commit, entry)
+            state = self._state(version, commit)
+            if not state.registrations:
+                self._close_void(state)
                 continue
-            state = self._state(version, commit, entry)
             self._put(state)
             # Precedence leaves build metadata out; of equals GTO takes the later one.
             precedence = version_key(version)[:-1]
@@ -127,15 +113,20 @@ class _Versions:
                 best, self.latest = precedence, version
         # An active version goes before one that is not; else the first comes first.
         for states in self.by_commit.values():
-            states.sort(key=lambda state: not state.active)
+            if len(states) > 1:
+                states.sort(key=lambda state: not state.active)
 
-    def _state(self, version: str, commit: str, entry: _Entry) -> VersionState:
+    def _state(self, version: str, commit: str) -> VersionState:
+        events = self.entries[version, commit]
+        made = tuple([e for e in events if isinstance(e, Registration)])
+        ended = tuple([e for e in events if isinstance(e, Deregistration)])
         return VersionState(
             version=version,
             commit=commit,
-            active=entry.active,
-            registrations=tuple(entry.registrations),
-            deregistrations=tuple(entry.deregistrations),
+            # Within one second the deregistration counts.
+            active=bool(made) and not (ended and ended[-1].seconds >= made[-1].seconds),
+            registrations=made,
+            deregistrations=ended,
             last_seconds=self.last_seconds[version],
         )
 
@@ -151,10 +142,10 @@ class _Versions:
             self.problems.append(_taken(state, same_commit[0]))
         same_commit.append(state)
 
-    def _close_void(self, commit: str, entry: _Entry) -> None:
+    def _close_void(self, state: VersionState) -> None:
         """Heed a deregistration of nothing as GTO does: stage tags on its commit are void."""
-        self.void.add(commit)
-        self.problems.append(_stray(entry.deregistrations[-1]))
+        self.void.add(state.commit)
+        self.problems.append(_stray(state.deregistrations[-1]))
 
 
 # Newest assignment first. Of one second, GTO puts first whichever version was registered

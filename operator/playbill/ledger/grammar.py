@@ -12,7 +12,7 @@ breaks GTO itself. Writing (`check_*`) refuses what git refuses as a ref as well
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import semver
@@ -166,6 +166,7 @@ def check_version(text: str) -> str:
     )
 
 
+@lru_cache(maxsize=1 << 14)
 def version_key(version: str) -> VersionKey:
     """Sort by SemVer precedence (SemVer 2.0.0, section 11), then by build metadata.
 
