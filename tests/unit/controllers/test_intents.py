@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from playbill.controllers.intents import (
     reservation_of,
     spec_hash,
 )
-from playbill.controllers.store import Resource
-from playbill.ledger.intents import ModelIntent, StageIntent, VersionIntent
+from playbill.controllers.store import Asking
+from playbill.ledger.aliases import Base, make_alias
+from playbill.ledger.intents import ModelIntent, Reservation, StageIntent, VersionIntent
 from playbill.ledger.tagobject import TagObject
 
 
@@ -151,6 +153,35 @@ def test_one_forged_tag_voids_the_whole_reservation() -> None:
     assert reservation_of(version(status={"pending": both}), "m") is None
 
 
+def test_an_alias_that_was_reserved_is_read_back_with_its_tag() -> None:
+    base = Base(commit(1), "a" * 40, 77)
+    alias = make_alias(base, artifact="m", version="v1.0.0", uri=None, digest=None)
+    on_it = replace(tag("m@v1.0.0"), target=alias.oid)
+    held = pending(1, [on_it], [alias])
+    assert reservation_of(version(status={"pending": held}), "m") == Reservation(
+        generation=1, tags=(on_it,), aliases=(alias,)
+    )
+    held["tags"][0]["commit"] = held["tags"][0]["commit"].replace("a" * 40, "b" * 40)
+    assert reservation_of(version(status={"pending": held}), "m") is None
+
+
+def test_a_version_on_an_alias_is_asked_for_anew_by_its_source() -> None:
+    status = {
+        "tag": "m@v1.0.0", "version": "v1.0.0", "registeredAt": "2026-01-01T00:00:00Z",
+        "commit": commit(9), "sourceCommit": commit(1),
+    }  # fmt: skip
+    found = intent_of(version(status=status, revision=commit(9)), artifact="m", since=2_000_000_000)
+    assert isinstance(found, VersionIntent)
+    assert (found.revision, found.commit, found.was_alias) == (commit(1), None, True)
+
+
+def test_bytes_elsewhere_and_the_models_leave_reach_the_intent() -> None:
+    artifact = {"uri": "s3://b/k", "digest": f"md5:{'0' * 32}"}
+    found = intent_of(version(artifact=artifact), artifact="m", may_alias=True)
+    assert isinstance(found, VersionIntent)
+    assert (found.uri, found.digest, found.may_alias) == (*artifact.values(), True)
+
+
 def test_bytes_that_are_no_tag_count_as_lost() -> None:
     forged = {"generation": 1, "tags": [{"name": "m@v1.0.0", "object": "tree 123\n"}]}
     assert reservation_of(version(status={"pending": forged}), "m") is None
@@ -161,7 +192,7 @@ def test_bytes_that_are_no_tag_count_as_lost() -> None:
 OLD, YOUNG = "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"
 
 
-def claimant(name: str, created: str, *, established: bool = False) -> Resource:
+def claimant(name: str, created: str, *, established: bool = False) -> Asking:
     status = {"current": CURRENT} if established else {}
     return stage(name, meta={"creationTimestamp": created}, status=status)
 
@@ -177,7 +208,7 @@ def claimant(name: str, created: str, *, established: bool = False) -> Resource:
     ],
 )
 def test_the_oldest_owns_and_within_a_second_whoever_has_it(
-    claimants: list[Resource], owner: str | None
+    claimants: list[Asking], owner: str | None
 ) -> None:
     for order in (claimants, claimants[::-1]):
         found = owner_of(order)

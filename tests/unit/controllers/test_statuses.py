@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.unit.controllers.objects import condition, model, stage, version
 from tests.unit.ledger.book import asker, commit, tag, view
 
 from playbill.api.errors import Stalled
+from playbill.api.model_version import ModelVersionStatus
 from playbill.controllers.conditions import Summary
 from playbill.controllers.model_status import ModelFacts, model_status, ready_summary
 from playbill.controllers.stage_status import Serving, recorded_summary, stage_status, sum_up
@@ -18,7 +20,9 @@ from playbill.controllers.version_status import (
     registered_summary,
     unsettled_status,
 )
-from playbill.git.project import ArtifactFacts, ProjectProblem
+from playbill.git.dvclock import Input, Lineage
+from playbill.git.facts import ArtifactFacts, ProjectProblem
+from playbill.ledger import message
 from playbill.ledger.tagobject import TagObject
 from playbill.ledger.view import ArtifactView
 from playbill.rollout.judge import Failed, Progressing, RolledOut
@@ -87,6 +91,46 @@ def test_what_the_spec_gives_wins_over_the_files() -> None:
     assert (found.artifact.uri, found.artifact.digest) == (given["uri"], given["digest"])
     assert found.artifact.path == "model.bin"
     assert found.metrics == {"acc": "1.0"}
+
+
+def test_values_of_the_spec_and_of_git_are_told_together_within_bounds() -> None:
+    facts = ArtifactFacts(metrics={f"g{n:03}": "1" for n in range(100)}, params={"C": "1"})
+    found = told(facts, metrics={"acc": "1.0", "g000": "2"}, params={"D": "2"})
+    assert (found.metrics["acc"], found.metrics["g000"], len(found.metrics)) == ("1.0", "2", 100)
+    assert found.params == {"C": "1", "D": "2"}
+
+
+def with_trailers(**more: str) -> TagObject:
+    words = message.compose(
+        "x", text=None, trailers={k.replace("_", "-"): v for k, v in more.items()}
+    )
+    return replace(tag("digits@v9.0.0", 9, 10), message=words)
+
+
+def test_what_the_spec_no_longer_says_of_the_bytes_is_told_by_the_tag() -> None:
+    one = with_trailers(Playbill_Artifact_Uri="s3://b/k", Playbill_Artifact_Digest="md5:1")
+    found = told(ArtifactFacts(), one, number="v9.0.0")
+    assert (found.artifact.uri, found.artifact.digest) == ("s3://b/k", "md5:1")
+    given = told(ArtifactFacts(), one, number="v9.0.0", artifact={"uri": "s3://other"})
+    assert (given.artifact.uri, given.artifact.digest) == ("s3://other", None)
+
+
+@pytest.mark.parametrize(("said", "source"), [(commit(1), commit(1)), ("main", commit(9))])
+def test_a_version_on_an_alias_tells_its_source(said: str, source: str) -> None:
+    found = told(None, with_trailers(Playbill_Source_Commit=said), number="v9.0.0")
+    assert (found.commit, found.source_commit) == (commit(9), source)
+
+
+def test_lineage_and_meta_are_told_and_cut_to_their_bounds() -> None:
+    made = Lineage("fit", LONG, (Input("data.csv", "md5:1", 3, 2), Input(LONG)))
+    found = told(ArtifactFacts(path="m", meta=[{"a": 1}], lineage=made, notes=("so", "and so")))
+    assert found.artifact.meta == [{"a": 1}]
+    assert (found.lineage.stage, len(found.lineage.command)) == ("fit", 4096)
+    first, second = found.lineage.inputs
+    assert (first.path, first.digest, first.size, first.files) == ("data.csv", "md5:1", 3, 2)
+    assert (len(second.path), second.digest) == (1024, None)
+    assert found.note == "so; and so"
+    ModelVersionStatus.model_validate(found.model_dump(by_alias=True))
 
 
 @pytest.mark.parametrize(
