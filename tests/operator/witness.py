@@ -1,4 +1,5 @@
-"""Who looks over the operator's shoulder: every command line that it starts, all that it says."""
+"""Who looks over the operator's shoulder: what every process that it starts is given, and all that
+it says."""
 
 import json
 import threading
@@ -12,13 +13,14 @@ from tests.operator.world import World
 
 
 class Witness:
-    """Collects command lines while it is entered; asks the rest when it is asked."""
+    """Collects what the processes are given while it is entered; asks the rest when it is asked."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.command_lines: set[str] = set()
+        self.environments: set[str] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -32,8 +34,8 @@ class Witness:
         while not self._stop.is_set():
             for pid in descendants(self._world.operator.pid):
                 with suppress(OSError):
-                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                    self.command_lines.add(b" ".join(words).decode(errors="replace"))
+                    self.command_lines.add(_words(pid, "cmdline"))
+                    self.environments.add(_words(pid, "environ"))
             time.sleep(0.005)
 
     def heard(self) -> dict[str, str]:
@@ -43,6 +45,7 @@ class Witness:
         cache = world.operator.directory / "cache"
         return {
             "command lines": "\n".join(self.command_lines),
+            "environments": "\n".join(self.environments),
             "log": world.operator.log.read_text(),
             "objects and Events": json.dumps(listed),
             "metrics": repr(world.operator.samples()),
@@ -53,3 +56,8 @@ class Witness:
                 if path.is_file()
             ),
         }
+
+
+def _words(pid: int, what: str) -> str:
+    words = Path(f"/proc/{pid}/{what}").read_bytes().split(b"\0")
+    return b" ".join(words).decode(errors="replace")

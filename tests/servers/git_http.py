@@ -23,6 +23,13 @@ $HTTP["url"] =~ "^/git" {{
 }}
 """
 
+# Whoever bears the token is let in; anybody else is asked for what nobody has.
+_BEARER = """
+$REQUEST_HEADER["Authorization"] != "Bearer {token}" {{
+{auth}
+}}
+"""
+
 _AUTH = """
 auth.backend = "plain"
 auth.backend.plain.userfile = "{users}"
@@ -31,7 +38,8 @@ auth.require = ("/" => ("method" => "basic", "realm" => "git", "require" => "val
 
 
 class GitHttpServer(Program):
-    """Serves the bare repositories under `root` at `url(name)`; without `user`, to anybody.
+    """Serves the bare repositories under `root` at `url(name)`; to anybody unless it has a `user`
+    or a `token`. Both may be changed while it is stopped.
 
     `address` is one of this machine's; the certificate is for loopback alone."""
 
@@ -44,8 +52,10 @@ class GitHttpServer(Program):
         state: Path,
         tls: bool = False,
         address: str = Program.address,
+        token: str = "",
     ) -> None:
         super().__init__()
+        self.token = token
         self.address = address
         self.root, self.user, self.password, self.state, self.tls = root, user, password, state, tls
         state.mkdir(parents=True, exist_ok=True)
@@ -59,6 +69,8 @@ class GitHttpServer(Program):
     def secret(self) -> dict[str, bytes]:
         """The data of a Secret in Flux's layout."""
         data = {"username": self.user.encode(), "password": self.password.encode()}
+        if self.token:
+            data = {"bearerToken": self.token.encode()}
         return data | ({"ca.crt": self.ca} if self.tls else {})
 
     @property
@@ -85,10 +97,16 @@ class GitHttpServer(Program):
             backend=_backend(),
             tls=tls,
             tls_module=', "mod_openssl"' if self.tls else "",
-            auth=_AUTH.format(users=users) if self.user else "",
+            auth=self._auth(users),
             # git-http-backend lets only a known user push
             anonymous="" if self.user else ', "REMOTE_USER" => "anybody"',
         )
+
+    def _auth(self, users: Path) -> str:
+        auth = _AUTH.format(users=users)
+        if self.token:
+            return _BEARER.format(token=self.token, auth=auth)
+        return auth if self.user else ""
 
 
 def _backend() -> str:

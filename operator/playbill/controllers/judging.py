@@ -37,19 +37,29 @@ def judge(resource: Asking, catalogue: Catalogue, now: int) -> Judgement | None:
         return Judgement(trouble=_model_missing(resource))
     try:
         state = catalogue.state_of(model)
+    except Trouble as trouble:
+        return Judgement(trouble=trouble)
+    try:
         intent = catalogue.intend(resource)
     except Trouble as trouble:
+        # Whose objects there are for a repository is told to those alone who may read it.
+        if trouble.reason == "ClaimedElsewhere" and state.view is None:
+            return _unread(state)
         return Judgement(trouble=trouble)
     if intent is None:
         return None
     if state.view is None:
-        return Judgement(
-            trouble=state.trouble or (_under_way() if state.slow else None),
-            state=state,
-            needs_pass=True,
-            at_once=state.trouble is None,
-        )
+        return _unread(state)
     return _by_ledger(intent, state, state.view.artifact(model.artifact), now)
+
+
+def _unread(state: RepositoryState) -> Judgement:
+    return Judgement(
+        trouble=state.trouble or (_under_way() if state.slow else None),
+        state=state,
+        needs_pass=True,
+        at_once=state.trouble is None,
+    )
 
 
 def _by_ledger(
