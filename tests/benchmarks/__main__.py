@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from tests.benchmarks import recording, state
 from tests.benchmarks.cluster import find_cluster
 from tests.benchmarks.table import render
+
+from playbill.cli import GARBAGE_OBJECTS
 
 SECTIONS = {"state": state.rows, "recording": recording.rows}
 
@@ -20,6 +23,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer runs")
     parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; all if left out")
     arguments = parser.parse_args()
+    gc.set_threshold(GARBAGE_OBJECTS)  # as the operator does
     sections = arguments.sections or list(SECTIONS)
     if "recording" in sections:
         find_cluster()  # before the minutes that the others take

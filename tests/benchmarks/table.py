@@ -35,7 +35,7 @@ class Row:
             duration(self.measured),
             self.against,
             duration(self.limit),
-            f"{self.ratio:.2f}",
+            f"{self.ratio:.2f}" if self.ratio >= 0.1 else f"{self.ratio:.2g}",
             f"≤ {self.goal:g}",
             self.verdict,
         )

@@ -13,16 +13,14 @@ from playbill.ledger.events import TagRecord
 
 # `object` and `type` are the tag's own header, so a nested tag tells its first step only.
 # No pattern looks behind the tag, and a target that is missing here does no harm.
-_HEADER = r"object ([0-9a-f]{40})\ntype ([a-z]+)\ntag [^\n]*\n"
+_HEADER = r"object ([0-9a-f]{40})\ntype (.*)\ntag .*\n"
 _SOUND = re.compile(
-    rf"[0-9a-f]{{40}} tag ([0-9]+)\n{_HEADER}"
-    r"tagger ([^\n<]*) <([^>\n]*)> ([0-9]{1,19}) [^\n]*\n\n(?!\n)"
+    rf".{{40}} tag ([0-9]+)\n{_HEADER}tagger ([^<\n]*) <([^>\n]*)> ([0-9]{{1,19}}) .*\n\n(?!\n)"
 )
 _ODD = re.compile(
-    rf"{_HEADER}(?:(?!tagger )[^\n]+\n)*"
-    r"(?:tagger (?:([^\n]*?) )?<([^>\n]*)>(?: +(-?[0-9]{0,19}))?[^\n]*(?:\n|\Z))?"
-    r"(?:[^\n]+\n)*\n*(.*)",
-    re.DOTALL,
+    rf"{_HEADER}(?:(?!tagger ).+\n)*"
+    r"(?:tagger (?:(.*?) )?<([^>\n]*)>(?: +(-?[0-9]{0,19}))?.*(?:\n|\Z))?"
+    r"(?:.+\n)*\n*((?s:.*))"
 )
 
 

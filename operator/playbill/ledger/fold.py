@@ -31,16 +31,7 @@ from playbill.ledger.events import (
     TagRecord,
     Unassignment,
 )
-from playbill.ledger.grammar import (
-    AssignmentTag,
-    DeprecationTag,
-    DeregistrationTag,
-    RefNames,
-    RegistrationTag,
-    TagName,
-    UnassignmentTag,
-    parse_tag,
-)
+from playbill.ledger.grammar import Parts, RefNames, split_tag
 from playbill.ledger.state import ArtifactState, Holder, Ledger, StageState, VersionState
 from playbill.ledger.tagobject import LATEST_SECOND
 
@@ -82,11 +73,10 @@ class Book:
         """The book of another listing; `records` are those of its tags that this one lacks."""
         changes: defaultdict[str, dict[str, _Line | None]] = defaultdict(dict)
         for name in self.oids.keys() - oids.keys():
-            tag = parse_tag(name)
-            changes[tag.artifact if tag else _NO_ARTIFACT][name] = None
+            changes[_artifact(split_tag(name))][name] = None
         for record in records:
-            tag = parse_tag(record.name)
-            changes[tag.artifact if tag else _NO_ARTIFACT][record.name] = _read(tag, record)
+            parts = split_tag(record.name)
+            changes[_artifact(parts)][record.name] = _read(parts, record)
         pages = dict(self._pages)
         for artifact, lines in changes.items():
             before = pages.pop(artifact, None)
@@ -94,6 +84,10 @@ class Book:
             if page.lines:
                 pages[artifact] = page
         return Book(oids, _ledger(oids, pages), pages)
+
+
+def _artifact(parts: Parts | None) -> str:
+    return parts[0] if parts else _NO_ARTIFACT
 
 
 def _ledger(oids: Mapping[str, str], pages: Mapping[str, _Page]) -> Ledger:
@@ -111,8 +105,8 @@ def _page(artifact: str, lines: Mapping[str, _Line | None]) -> _Page:
     problems = [line for line in kept.values() if isinstance(line, Problem)]
     events = [line for line in kept.values() if not isinstance(line, Problem)]
     # GTO counts the numbers of tags that it cannot read, too.
-    unreadable = (tag.counter for problem in problems if (tag := parse_tag(problem.tag)))
-    counter = max((n for n in (*unreadable, *(e.counter for e in events)) if n), default=0)
+    unreadable = [parts[4] or 0 for line in problems if (parts := split_tag(line.tag))]
+    counter = max([*unreadable, *[event.counter or 0 for event in events]], default=0)
     state = None
     if events:
         state, more = fold_artifact(artifact, events, counter)
@@ -120,27 +114,24 @@ def _page(artifact: str, lines: Mapping[str, _Line | None]) -> _Page:
     return _Page(kept, state, tuple(problems), counter)
 
 
-def _read(tag: TagName | None, record: TagRecord) -> _Line | None:
+def _read(parts: Parts | None, record: TagRecord) -> _Line | None:
     """What the tag says; None when that is nothing of ours."""
-    problem = _trouble(record, tag)
-    if problem or tag is None:
+    problem = _trouble(record, parts)
+    if problem or parts is None:
         return problem
-    match tag:
-        case AssignmentTag():
-            return Assignment(tag.artifact, record, tag.counter, tag.stage)
-        case RegistrationTag():
-            return Registration(tag.artifact, record, tag.counter, tag.version)
-        case UnassignmentTag():
-            return Unassignment(tag.artifact, record, tag.counter, tag.stage)
-        case DeregistrationTag():
-            return Deregistration(tag.artifact, record, tag.counter, tag.version)
-        case DeprecationTag():
-            return Deprecation(tag.artifact, record, tag.counter)
+    artifact, stage, version, cancel, counter = parts
+    if stage:
+        kind = Unassignment if cancel else Assignment
+        return kind(artifact, record, counter, stage)
+    if version:
+        sort = Deregistration if cancel else Registration
+        return sort(artifact, record, counter, version)
+    return Deprecation(artifact, record, counter)
 
 
-def _trouble(record: TagRecord, tag: TagName | None) -> Problem | None:
+def _trouble(record: TagRecord, parts: Parts | None) -> Problem | None:
     """Say what makes GTO skip this tag or break on it; None for a sound or unrelated one."""
-    if tag is None:
+    if parts is None:
         if _CREATED.fullmatch(record.name):
             return _problem(record, "Created", "is of a form that GTO knows but cannot read")
         return None

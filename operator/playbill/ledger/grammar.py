@@ -107,14 +107,26 @@ class DeprecationTag:
 TagName = RegistrationTag | DeregistrationTag | AssignmentTag | UnassignmentTag | DeprecationTag
 
 
-def parse_tag(name: str) -> TagName | None:
-    """Read a tag's name (without `refs/tags/`); None when it is not one of GTO's."""
+Parts = tuple[str, str | None, str | None, bool, int | None]
+"""Of a tag's name: artifact, stage, version, whether it takes back, counter."""
+
+
+def split_tag(name: str) -> Parts | None:
+    """The parts of a tag's name, for those who read thousands; None when it is not GTO's."""
     match = _TAG.fullmatch(name) if len(name) <= _LONGEST_TAG else None
     if match is None:
         return None
     artifact, stage, version, cancel, digits = match.groups()
-    artifact = artifact.replace("=", ":")
     counter = int(digits) if digits else None
+    return artifact.replace("=", ":"), stage, version, bool(cancel), counter
+
+
+def parse_tag(name: str) -> TagName | None:
+    """Read a tag's name (without `refs/tags/`); None when it is not one of GTO's."""
+    parts = split_tag(name)
+    if parts is None:
+        return None
+    artifact, stage, version, cancel, counter = parts
     if version:
         return (DeregistrationTag if cancel else RegistrationTag)(artifact, version, counter)
     if stage:
