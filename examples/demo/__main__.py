@@ -129,7 +129,8 @@ def use_cluster(users: str, *, places: Places, narrator: Narrator) -> None:
 
 def start_operator(narrator: Narrator) -> None:
     narrator.chapter(
-        "The operator", "One pod, and the kinds RegisteredModel, ModelVersion and StageAssignment."
+        "The operator",
+        "One pod, and four kinds: RegisteredModel, ModelVersion, StageAssignment, ModelRepository.",
     )
     deployment = ("deployment/playbill", "--namespace", OPERATOR_NAMESPACE)
     before = narrator.ask("kubectl", "get", *deployment, "--ignore-not-found", "--output=name")

@@ -14,12 +14,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from dvc.cli import main as dvc_command_line
 from examples.demo.gitserver import GitServer, write_private
 from examples.demo.narrator import Narrator
 
 SOURCES = Path(__file__).parents[1] / "digits"
 NAME = "digits"
+BASELINE = "majority"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,25 @@ def perform(experiment: Experiment, *, directory: Path, narrator: Narrator) -> s
     narrator.ask(*git, "add", ".")
     narrator.ask(*git, "commit", "--quiet", "-m", message)
     return narrator.ask(*git, "rev-parse", "HEAD").strip()
+
+
+def add_baseline(clone: Path, *, narrator: Narrator) -> None:
+    """List a second model in dvc.yaml, whose bytes git itself holds, commit it and push."""
+    (clone / "majority.json").write_text('{"always": 1}\n')
+    listing = clone / "dvc.yaml"
+    document = yaml.safe_load(listing.read_text())
+    document["artifacts"][BASELINE] = {
+        "path": "majority.json",
+        "type": "model",
+        "desc": "Says 1 whatever it sees, to be compared with",
+    }
+    listing.write_text(yaml.safe_dump(document, sort_keys=False))
+    narrator.edit("dvc.yaml", f"+ {BASELINE}: {{path: majority.json, type: model}}")
+    message = "Add a baseline to compare with"
+    narrator.announce(f'git commit -m "{message}" && git push')
+    narrator.ask("git", "add", ".", directory=clone)
+    narrator.ask("git", "commit", "--quiet", "-m", message, directory=clone)
+    narrator.ask("git", "push", "--quiet", directory=clone)
 
 
 def change_parameters(params: Path, changes: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ It is the one of DVC's own "Get started: Model registry", with a cluster that fo
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from examples.demo.witnesses import Witnesses
 
 PATIENCE = "60s"  # for one thing to become ready; most take two seconds
 MODEL = project.NAME
+ADOPTION_SECONDS = 30.0
 PREDICT = "http://digits-prod:8080/predict"
 OPERATOR_NAMESPACE = "playbill-system"
 TELLING_METRICS = (
@@ -74,6 +76,8 @@ class Story:
             self.go_back,
             self.withdraw,
             self.follow_git,
+            self.discover,
+            self.audit,
             self.retire,
             self.close,
         )
@@ -195,6 +199,53 @@ class Story:
         self.ready("stage/digits-dev")
         self.kubectl("get", "stage", "digits-dev", "-o", "wide")
         self.check()
+
+    def discover(self) -> None:
+        self.narrator.chapter(
+            "A model that nobody declared",
+            "A ModelRepository makes objects of what dvc.yaml lists, and of what others wrote with "
+            "GTO. They show, and never write; whoever applies their own takes over.",
+        )
+        self.kubectl("apply", "-f", "modelrepository.yaml")
+        self.ready(f"mrepo/{MODEL}")
+        clone = self.witnesses.fresh_clone()
+        project.add_baseline(clone, narrator=self.narrator)
+        self.wait("create", f"rmodel/{project.BASELINE}")
+        register = ("gto", "register", project.BASELINE, "--version", "v0.1.0", "--push")
+        self.narrator.run(*register, directory=clone)
+        self.wait("jsonpath={.status.latestVersion}=v0.1.0", f"rmodel/{project.BASELINE}")
+        self.await_adopted(project.BASELINE)
+        self.kubectl("get", "mrepo,rmodel")
+        self.kubectl("get", "mver", "-l", "playbill.dev/adopted", "-o", "wide")
+        self.check()
+
+    def await_adopted(self, model: str) -> None:
+        """Wait until an object stands for the version that a colleague registered."""
+        find = ("kubectl", "get", "mver", "-l", "playbill.dev/adopted", "-o", "name")
+        deadline = time.monotonic() + ADOPTION_SECONDS
+        while not (names := self.narrator.ask(*find).split()):
+            expect(time.monotonic() < deadline, f"an object appears for the version of {model}")
+            time.sleep(0.3)
+        self.ready(*names)
+
+    def audit(self) -> None:
+        self.narrator.chapter(
+            "The auditor",
+            "Who was in production when, which bytes, who put it there? A plain clone answers.",
+        )
+        clone = self.witnesses.fresh_clone()
+        self.narrator.run(
+            "git", "fetch", "--quiet", "origin", "refs/notes/*:refs/notes/*", directory=clone
+        )
+        ask = ("playbill", "audit", "--model", MODEL, "--stage", "prod")
+        told = self.narrator.run(*ask, directory=clone)
+        expect("v1.1.0" in told and "v1.0.0" in told, "the story names all that held prod")
+        when = self.narrator.ask(
+            "git", "for-each-ref", "--format=%(taggerdate:iso-strict)", f"refs/tags/{MODEL}#prod#*",
+            "--sort=taggerdate", directory=clone,
+        ).split()  # fmt: skip
+        then = self.narrator.run(*ask, "--at", when[0], directory=clone)
+        expect("v1.0.0" in then, "v1.0.0 was in production first")
 
     def retire(self) -> None:
         self.narrator.chapter(

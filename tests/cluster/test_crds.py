@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.manifests import model_version, registered_model, rollout, stage_assignment
+from tests.cluster.manifests import (
+    manifest,
+    model_version,
+    registered_model,
+    rollout,
+    stage_assignment,
+)
 
 from playbill.api.base import Resource
 from playbill.api.crd import RESOURCES, definition
@@ -17,13 +23,14 @@ each_kind = pytest.mark.parametrize("info", [kind.INFO for kind in RESOURCES], i
 @pytest.fixture(scope="module", autouse=True)
 def objects(cluster: Kubectl, namespace: str) -> None:
     """One of each, and a second ModelVersion of another model."""
-    for manifest in (
+    for each in (
         registered_model(),
         model_version(version="1.0.0"),
         model_version("other-v1", model="other", version="1.0.0"),
         stage_assignment(version="1.0.0"),
+        manifest("ModelRepository", "zoo", {"url": "https://git.example.com/zoo.git"}),
     ):
-        cluster("create", "-n", namespace, "-f", "-", manifest=manifest)
+        cluster("create", "-n", namespace, "-f", "-", manifest=each)
 
 
 @each_kind

@@ -1,6 +1,8 @@
 """The manifests of the operator: they apply, they are restricted, and they grant what they say."""
 
 import itertools
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,25 @@ def test_the_local_overlay_runs_the_image_of_this_machine(kubectl: Kubectl) -> N
     assert "--allow-private-addresses" in container["args"]
 
 
+def test_the_webhook_component_opens_its_port_and_nothing_else(
+    cluster: Kubectl, tmp_path: Path
+) -> None:
+    here = tmp_path / "kustomization.yaml"
+    base, component = (
+        os.path.relpath(DEPLOY / name, tmp_path) for name in ("base", "components/webhook")
+    )
+    here.write_text(json.dumps({"resources": [base], "components": [component]}))
+    found = list(
+        yaml.safe_load_all(
+            cluster("kustomize", "--load-restrictor=LoadRestrictionsNone", str(tmp_path))
+        )
+    )
+    container = one(found, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert container["args"][-1] == "--hooks-address=0.0.0.0:9292"
+    service = one(found, "Service", "playbill-hooks")
+    assert service["spec"]["ports"][0]["targetPort"] == container["ports"][-1]["name"] == "hooks"
+
+
 def test_the_namespaced_overlay_has_nothing_of_the_cluster(kubectl: Kubectl) -> None:
     manifests = rendered(kubectl, "overlays/namespaced")
     assert {each["kind"] for each in manifests} & CLUSTER_WIDE == set()
@@ -91,12 +112,14 @@ def can(account: Kubectl, namespace: str, verb: str, resource: str) -> bool:
 
 WORKLOAD = {"get", "list", "watch", "create", "patch", "delete"}
 GRANTED = {
-    "registeredmodels.playbill.dev": {"get", "list", "watch"},
-    "modelversions.playbill.dev": {"get", "list", "watch"},
-    "stageassignments.playbill.dev": {"get", "list", "watch", "patch"},
+    "registeredmodels.playbill.dev": {"get", "list", "watch", "create", "delete"},
+    "modelversions.playbill.dev": {"get", "list", "watch", "create", "delete"},
+    "stageassignments.playbill.dev": {"get", "list", "watch", "patch", "create", "delete"},
+    "modelrepositories.playbill.dev": {"get", "list", "watch"},
     "registeredmodels/status.playbill.dev": {"patch"},
     "modelversions/status.playbill.dev": {"patch"},
     "stageassignments/status.playbill.dev": {"patch"},
+    "modelrepositories/status.playbill.dev": {"patch"},
     "deployments.apps": WORKLOAD,
     "services.": WORKLOAD,
     "pods.": {"list"},
