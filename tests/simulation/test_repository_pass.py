@@ -204,7 +204,10 @@ SETTINGS = {
     "two leaders": (Chances(), 2),
     "two leaders and people with GTO": (Chances(foreign=0.1), 2),
     "two leaders and taken commits": (Chances(aliases=True), 2),
-    "two leaders, taken commits and people with GTO": (Chances(aliases=True, foreign=0.1), 2),
+    "two leaders, taken commits, signatures and people with GTO": (
+        Chances(aliases=True, signs=True, foreign=0.1),
+        2,
+    ),
 }
 
 

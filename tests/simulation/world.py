@@ -48,6 +48,7 @@ class Chances:
     edits: float = 0.05
     deletes: float = 0.01
     aliases: bool = False
+    signs: bool = False
 
 
 @dataclass(slots=True)
@@ -220,7 +221,11 @@ class Operator:
 
     async def run_once(self) -> None:
         """A repository pass, then an object pass for each resource."""
-        terms = Terms(author=Author(cluster=CLUSTER), clock=lambda: self.world.time)
+        terms = Terms(
+            author=Author(cluster=CLUSTER),
+            clock=lambda: self.world.time,
+            sign=self._sign if self.world.chances.signs else None,
+        )
         remote = _Remote(self)
         try:
             outcome = await repository_pass(self, remote, terms)
@@ -229,6 +234,12 @@ class Operator:
         view = View(outcome.snapshot.ledger, outcome.snapshot.oids, author=terms.author)
         for uid in list(self.world.objects):
             await self._object_pass(uid, view)
+
+    async def _sign(self, tags: Sequence[tuple[str, TagObject]]) -> Sequence[TagObject]:
+        """As some kinds of key do it: never twice alike."""
+        await self._call()
+        sign = f"-----BEGIN SSH SIGNATURE-----\n{self.world.rng.random()}\n"
+        return [replace(tag, message=tag.message + sign) for _, tag in tags]
 
     async def _object_pass(self, uid: str, view: View) -> None:
         held = self.world.objects[uid]
