@@ -1,8 +1,11 @@
 """What others do to the tags: nothing of theirs is undone, nothing of ours is lost in silence."""
 
 import time
+from typing import Any
 
 from tests.cluster.kubectl import eventually
+from tests.cluster.manifests import rollout
+from tests.operator.fixtures import project
 from tests.operator.house import House
 from tests.operator.person import Person
 from tests.operator.world import World
@@ -177,3 +180,124 @@ def test_a_tag_from_the_future_is_not_outbid(house: House) -> None:
     world.await_ready("stage", "skewed-prod")
     world.patch("stage", "skewed-prod", {"version": "2.0.0"})
     assert world.await_ready("stage", "skewed-prod")["current"]["tag"] == "digits#prod#3"
+
+
+def deployed(world: World, name: str) -> dict[str, Any]:
+    """What the workload of an assignment is to be; its generation counts every change of it."""
+    found = world.get("deployment", name)
+    return {"generation": found["metadata"]["generation"], "spec": found["spec"]}
+
+
+def rolling(house: House, name: str) -> tuple[World, dict[str, Any]]:
+    """The same model, with a Deployment of the first version; gives what it is."""
+    world = served(house, name)
+    world.stage(version="1.0.0", rollout=rollout(replicas=0))
+    world.await_ready("stage", f"{name}-prod")
+    assert "server:v1.0.0" in str(deployed(world, f"{name}-prod"))
+    return world, deployed(world, f"{name}-prod")
+
+
+def test_a_vanished_tag_takes_no_workload_away(house: House) -> None:
+    world, before = rolling(house, "stays")
+    for lost in ("digits#prod#1", "digits@v1.0.0"):
+        world.remote.git("tag", "-d", lost)
+        world.look()
+        world.await_reason("stage", "stays-prod", "TagVanished")
+        assert deployed(world, "stays-prod") == before
+    world.await_reason("mver", "stays-v1", "TagVanished")
+    assert deployed(world, "stays-prod") == before
+    assert world.tags() == ["digits@v2.0.0"]
+
+
+def test_a_version_that_is_moved_by_force_is_told_and_brings_no_other_bytes(house: House) -> None:
+    world, before = rolling(house, "moved")
+    old = world.remote.tags()["digits@v1.0.0"]
+    moved = world.remote.tag("digits@v1.0.0", "refs/heads/main~2")
+    world.look()
+    world.await_said(
+        "stage", "moved-prod", "VersionMoved", "digits#prod#1", "push the old tag again"
+    )
+    world.await_said("mver", "moved-v1", "VersionTaken", "registered by Ada")
+    assert deployed(world, "moved-prod") == before
+    assert world.remote.tags()["digits@v1.0.0"] == moved
+    assert [t for t in world.tags() if "#" in t] == ["digits#prod#1"]
+    world.remote.git("update-ref", "refs/tags/digits@v1.0.0", old)
+    world.look()
+    world.await_ready("mver", "moved-v1")
+    eventually(lambda: world.condition("stage", "moved-prod", "Recorded")["status"] == "True")
+    assert deployed(world, "moved-prod") == before
+
+
+def test_an_assignment_that_is_moved_by_force_is_answered_by_a_new_tag(house: House) -> None:
+    world = served(house, "shifted")
+    moved = world.remote.tag("digits#prod#1", "refs/heads/main")
+    world.look()
+    eventually(lambda: "digits#prod#2" in world.tags())
+    assert world.await_ready("stage", "shifted-prod")["current"]["version"] == "v1.0.0"
+    assert world.remote.tags()["digits#prod#1"] == moved
+    assert world.gto_json("show")["digits"]["stage"] == {"prod": "v1.0.0"}
+
+
+def test_a_branch_that_is_rewritten_leaves_versions_where_their_tags_are(house: House) -> None:
+    world, before = rolling(house, "rewritten")
+    tags = world.remote.tags()
+    commit = world.status("mver", "rewritten-v2")["commit"]
+    tip = world.remote.commit(project("0.5"), root=True)
+    world.look()
+    eventually(lambda: world.status("rmodel", "rewritten")["headCommit"] == tip)
+    assert world.await_ready("mver", "rewritten-v2")["commit"] == commit
+    assert deployed(world, "rewritten-prod") == before
+    assert world.remote.tags() == tags
+    world.stage("rewritten-dev", stage="dev", version="2.0.0")
+    assert world.await_ready("stage", "rewritten-dev")["current"]["commit"] == commit
+    world.version("rewritten-v3", revision="main")
+    assert world.await_ready("mver", "rewritten-v3")["version"] == "v2.0.1"
+    assert world.gto_json("show")["digits"]["stage"] == {"dev": "v2.0.0", "prod": "v1.0.0"}
+
+
+def test_what_gto_deletes_is_not_written_again(house: House) -> None:
+    world, before = rolling(house, "deleted")
+    ada = Person.of(world)
+    ada.gto("deprecate", "digits", "v1.0.0", "prod", "--delete")
+    world.look()
+    world.await_said("stage", "deleted-prod", "TagVanished", "digits#prod#1")
+    ada.gto("deprecate", "digits", "v2.0.0", "--delete")
+    world.look()
+    world.await_said("mver", "deleted-v2", "TagVanished", "digits@v2.0.0")
+    assert world.tags() == ["digits@v1.0.0"]
+    assert deployed(world, "deleted-prod") == before
+
+
+def test_a_version_that_gto_deregisters_or_unassigns_stays_served_until_somebody_decides(
+    house: House,
+) -> None:
+    world, before = rolling(house, "withdrawn")
+    Person.of(world).gto("deprecate", "digits", "v1.0.0")
+    world.look()
+    world.await_said("stage", "withdrawn-prod", "VersionDeregistered", "name another version")
+    world.await_said("mver", "withdrawn-v1", "Deregistered", "set deregistered to true")
+    assert deployed(world, "withdrawn-prod") == before
+    assert "digits@v1.0.0!" in world.tags()
+
+
+def test_clocks_that_disagree_are_told_where_they_matter_and_harm_nobody(house: House) -> None:
+    world = served(house, "clocks")
+    put_tag(world.remote, "digits#prod#2", seconds=1, message="From 1970")
+    put_tag(world.remote, "digits#qa#7", seconds=int(time.time()) + 86_400)
+    put_tag(world.remote, "digits#qa#3", target=commit_of(world, 1), seconds=1_700_000_000)
+    put_tag(world.remote, "digits#dev#4", target=commit_of(world, 1), seconds=1_700_000_000)
+    put_tag(world.remote, "digits#dev#5", seconds=1_700_000_000)
+    world.look()
+    eventually(lambda: "qa=v2.0.0" in world.status("rmodel", "clocks").get("onStage", ""))
+    ours = {stage["name"]: stage["version"] for stage in world.status("rmodel", "clocks")["stages"]}
+    assert ours == world.gto_json("show")["digits"]["stage"]
+    assert ours["prod"] == "v1.0.0"
+    assert problems(world) == {}
+    world.stage("clocks-dev", stage="dev", version="2.0.0")
+    assert world.await_ready("stage", "clocks-dev")["current"]["tag"] == "digits#dev#8"
+    world.stage("clocks-qa", stage="qa", version="1.0.0")
+    world.await_said("stage", "clocks-qa", "ClockSkew", "digits#qa#7", "remove that tag")
+
+
+def commit_of(world: World, back: int) -> str:
+    return world.remote.git("rev-parse", f"refs/heads/main~{back}")

@@ -18,7 +18,7 @@ from playbill.ledger.grammar import (
 from playbill.ledger.intents import StageIntent
 from playbill.ledger.state import Holder
 from playbill.ledger.versions import refuse_deprecated
-from playbill.ledger.view import ArtifactView, View, is_ours
+from playbill.ledger.view import ArtifactView, View, asked_for_by, is_ours
 
 MOST_AT_ONCE = 20
 """Tags that one reservation may hold; a stage with more holders is emptied in turns."""
@@ -126,17 +126,22 @@ def _refuse_ambiguous(artifact: ArtifactView, version: str, commit: str) -> None
 
 def _refuse_moved(intent: StageIntent, artifact: ArtifactView, version: str, commit: str) -> None:
     """Whoever moves a version's tag by force does not get other bytes onto the stage by it."""
-    if intent.follow:
-        return
-    events = artifact.stage_events(intent.stage)
-    moved = next((e for e in events if _is_record(e, intent) and e.commit != commit), None)
-    if moved is not None:
+    subject = message.assigning(intent.artifact, intent.stage, version)
+    before = next(
+        (
+            e
+            for e in reversed(artifact.stage_events(intent.stage))
+            if asked_for_by(e, intent.asker.uid) and e.subject == subject
+        ),
+        None,
+    )
+    if before is not None and before.commit != commit:
         raise Stalled(
             "VersionMoved",
-            f"{version} of {artifact.name} was commit {moved.commit[:12]} when {moved.tag} "
-            f"assigned it, and its tag was moved to {commit[:12]} since: push the old tag again, "
-            "name another version, or change the spec to assign the new commit. The workload "
-            "stays as it is",
+            f"{version} of {artifact.name} was commit {before.commit[:12]} when {before.tag} "
+            f"assigned it, and somebody has moved its tag to {commit[:12]} since: push the old "
+            "tag again, or register the other commit as another version. The workload stays as "
+            "it is",
         )
 
 

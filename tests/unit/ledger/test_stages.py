@@ -295,17 +295,25 @@ def test_a_stage_that_git_cannot_hold_beside_another_is_refused() -> None:
     assert "choose another name or stage" in found.message
 
 
-MOVED = (tag("m@v1.0.0", 9, 5), tag("m@v2.0.0", 2, 2), tag("m#prod#1", 1, 10, by=ME))
+ASSIGNED = only(decide(intent(), view(*BOOK), 10))
+MOVED = (tag("m@v1.0.0", 9, 5), tag("m@v2.0.0", 2, 2), ASSIGNED)
 
 
-def test_a_version_whose_tag_was_moved_by_force_gets_no_other_bytes_on_stage() -> None:
-    found = decide(intent(), view(*MOVED), NOW)
+@pytest.mark.parametrize("generation", [1, 2])
+def test_a_version_whose_tag_was_moved_by_force_gets_no_other_bytes_on_stage(
+    generation: int,
+) -> None:
+    by = asker("StageAssignment", "m-prod", generation=generation)
+    found = decide(intent(asker=by), view(*MOVED), NOW)
     assert isinstance(found, Stalled)
     assert found.reason == "VersionMoved"
     for words in (commit(1)[:12], commit(9)[:12], "m#prod#1", "push the old tag again"):
         assert words in found.message
 
 
-def test_a_moved_version_is_assigned_where_it_is_now_when_the_spec_changes() -> None:
-    changed = asker("StageAssignment", "m-prod", generation=2)
-    assert only(decide(intent(asker=changed), view(*MOVED), NOW)).target == commit(9)
+def test_a_version_that_was_moved_is_no_hindrance_to_another() -> None:
+    assert written(decide(intent(version="v2.0.0"), view(*MOVED), NOW)) == ["m#prod#2"]
+
+
+def test_an_assignment_that_never_knew_the_old_commit_takes_the_version_where_it_is() -> None:
+    assert only(decide(intent(asker=OTHER), view(*MOVED), NOW)).target == commit(9)
