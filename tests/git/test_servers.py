@@ -236,6 +236,13 @@ def test_a_redirect_is_not_followed(http: Served, mirror_of: MakeMirror) -> None
     assert (type(answer), answer.reason) == (Stalled, "RedirectRefused")
 
 
+def test_an_empty_page_is_not_taken_for_an_empty_repository(mirror_of: MakeMirror) -> None:
+    with AnsweringServer(200) as server:
+        answer = trouble(mirror_of(f"http://127.0.0.1:{server.port}/models.git"))
+    assert isinstance(answer, Retry)
+    assert answer.reason == "NotAGitServer"
+
+
 def test_a_name_without_address_is_tried_again(mirror_of: MakeMirror) -> None:
     answer = trouble(mirror_of("https://no-such-host.invalid/models.git"))
     assert isinstance(answer, Retry)

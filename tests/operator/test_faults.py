@@ -128,17 +128,21 @@ def test_a_server_that_asks_to_be_left_alone_is_left_alone_for_so_long(
     assert second - first >= 4
 
 
+PAGES = {"page": b"<html>\n<p>We are back at noon.</p>\n</html>\n", "blank": b""}
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_for_people_is_not_taken_for_an_empty_repository(
-    house: House, behind_gateway: Cases
+    house: House, behind_gateway: Cases, name: str
 ) -> None:
-    case = behind_gateway("page", None)
+    case = behind_gateway(name, None)
     case.ask()
     case.recovers()
     before = case.world.get("mver", case.version)
-    page = b"<html>\n<p>We are back at noon.</p>\n</html>\n"
-    case.gateway.suffer(Fault(status=200, headers={"Content-Type": "text/html"}, body=page))
+    html = {"Content-Type": "text/html"}
+    case.gateway.suffer(Fault(status=200, headers=html, body=PAGES[name]))
     case.world.look()
-    case.world.await_said("rmodel", "page", "NotAGitServer", "notice of maintenance")
+    case.world.await_said("rmodel", name, "NotAGitServer", "notice of maintenance")
     case.gateway.suffer(None)
     case.recovers()
     assert case.world.get("mver", case.version) == before

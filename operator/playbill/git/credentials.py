@@ -23,12 +23,15 @@ from urllib.parse import quote
 
 from playbill.api.errors import Retry, Stalled
 from playbill.git.command import Access
+from playbill.git.errors import NOT_A_GIT_SERVER, NotSent
 from playbill.git.scrub import scrub
 from playbill.git.url import DEFAULT_PORTS, RemoteUrl
 
 CONNECT_SECONDS = 15
 LONGEST_WISH = 3600.0
 _WISH = re.compile(r"Recv header: retry-after: *(\S.*)", re.IGNORECASE)
+_ANSWER = re.compile(r"Recv header: HTTP/\S+ 200")
+_SMART = re.compile(r"Recv header: content-type: *application/x-git-", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LAYOUT = (
     "Give username and password, or bearerToken, or identity and known_hosts; "
@@ -80,7 +83,8 @@ class Credentials:
         `addresses` are those that were checked: http connects to no other. A Retry that
         passes through bears the server's own wish (RFC 9110, Retry-After), of which git tells
         in its trace alone. Raises Stalled(InvalidSecret) when these credentials are of no use
-        for the transport.
+        for the transport, and Retry(NotAGitServer) when git took a page of any other kind for
+        the refs of a server that only hands out files: an empty one reads as no refs at all.
         """
         self._check_transport(url)
         with tempfile.TemporaryDirectory(prefix="playbill-") as name:
@@ -92,8 +96,9 @@ class Credentials:
             try:
                 yield access
             except Retry as retry:
-                retry.after = retry.after or _wish(directory / "trace")
+                retry.after = retry.after or _wish(_trace(directory))
                 raise
+            _check_server(_trace(directory))
 
     def _check(self) -> None:
         missing = {
@@ -209,13 +214,23 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _wish(trace: Path) -> float | None:
-    """The seconds for which the server last asked to be left alone, an hour at most."""
+def _trace(directory: Path) -> str:
+    """What git told of its http requests; nothing when it made none."""
     try:
-        found = _WISH.findall(trace.read_text(errors="replace"))
+        return (directory / "trace").read_text(errors="replace")
     except OSError:
-        return None
+        return ""
+
+
+def _wish(trace: str) -> float | None:
+    """The seconds for which the server last asked to be left alone, an hour at most."""
+    found = _WISH.findall(trace)
     return min(LONGEST_WISH, _seconds(found[-1].strip())) if found else None
+
+
+def _check_server(trace: str) -> None:
+    if _ANSWER.search(trace) and not _SMART.search(trace):
+        raise NotSent("NotAGitServer", NOT_A_GIT_SERVER)
 
 
 def _seconds(wish: str) -> float:

@@ -13,6 +13,12 @@ WORDS_KEPT = 600
 LINES_KEPT = 6
 
 
+NOT_A_GIT_SERVER = (
+    "What answers there is no git server that can be written to, or it shows a page for people, "
+    "such as a login or a notice of maintenance. It is asked again; if this lasts, check the URL."
+)
+
+
 class MirrorCorrupt(Retry):
     """The local mirror is damaged or gone; it is thrown away and made again."""
 
@@ -201,8 +207,7 @@ _TABLE = (
     _row(
         NotSent,
         "NotAGitServer",
-        "What answers there is no git server, or it shows a page for people, such as a login or "
-        "a notice of maintenance. It is asked again; if this lasts, check the URL.",
+        NOT_A_GIT_SERVER,
         r"not valid: is this a git repository\?",
     ),
     _row(
