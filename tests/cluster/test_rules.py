@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.manifests import model_version, registered_model, rollout, stage_assignment
+from tests.cluster.manifests import (
+    manifest,
+    model_version,
+    registered_model,
+    rollout,
+    stage_assignment,
+)
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -16,6 +22,10 @@ def url(value: str) -> dict[str, Any]:
 
 def repository(**fields: Any) -> dict[str, Any]:
     return registered_model(repository={"url": "https://git.example.com/x", **fields})
+
+
+def zoo(**spec: Any) -> dict[str, Any]:
+    return manifest("ModelRepository", "zoo", {"url": "https://git.example.com/zoo.git", **spec})
 
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -50,6 +60,12 @@ ACCEPTED = [
     stage_assignment(version="2.0.0"),
     stage_assignment(rollout=rollout(ports=[{"name": "http", "containerPort": 80}])),
     stage_assignment(deletionPolicy="Retain"),
+    stage_assignment(follow={}),
+    stage_assignment(follow={"range": ">=1.2 <3 || 5.x", "prereleases": True, "stage": "dev"}),
+    manifest("RegisteredModel", "guest", {"repositoryRef": {"name": "zoo"}}),
+    manifest("ModelRepository", "zoo", {"url": "https://git.example.com/zoo.git"}),
+    zoo(discover={}, adopt={}, webhook={"secretRef": {"name": "hook"}}),
+    zoo(discover={"include": ["nlp:*"], "types": []}, adopt={"keep": 0, "models": False}),
 ]
 
 TRANSPORT = "use https://host/path, http://host/path, ssh://git@host/path or git@host:path"
@@ -61,7 +77,16 @@ REVISION = "use 40 lower case hex digits, a branch, a tag, or a branch or tag wi
 DIGEST = "use sha256: and 64, md5: and 32, or git: and 40 lower case hex digits"
 NAME = "the name is also the name of a Deployment and a Service: use at most 63 lower case letters"
 
+PLACE = "give either repository, with its url, or repositoryRef"
+
 REFUSED = [
+    (manifest("RegisteredModel", "lost", {}), PLACE),
+    (registered_model(repositoryRef={"name": "zoo"}), PLACE),
+    (zoo(url="ext::sh -c id"), TRANSPORT),
+    (zoo(adopt={"keep": -1}), "should be greater than or equal to 0"),
+    (stage_assignment(version="1.0.0", follow={}), "give at most one of version"),
+    (stage_assignment(follow={"stage": "prod"}), "a stage cannot follow itself"),
+    (stage_assignment(follow={"range": "1;2"}), "use a SemVer range, such as ^1.2"),
     (url("-uexec"), TRANSPORT),
     (url("ext::sh -c id"), TRANSPORT),
     (url("git.example.com/models"), TRANSPORT),
