@@ -215,6 +215,10 @@ class RegisteredModelStatus(Status):
             description="Tags of this model that were skipped, at most 20 of them.",
         ),
     ] = []
+    audit_note: Annotated[
+        ShortText | None,
+        Field(description="Why outcomes are not written as git notes, and how to mend that."),
+    ] = None
 
 
 class RegisteredModel(Resource):

@@ -89,3 +89,10 @@ class Repository(Model):
     signing: Annotated[
         Signing | None, Field(description="Signs the tags that are written here, if set.")
     ] = None
+    audit_notes: Annotated[
+        bool,
+        Field(
+            description="Writes what became of each assignment into git notes of its version's "
+            "commit (refs/notes/playbill): recorded, available, failed, replaced, unassigned."
+        ),
+    ] = True

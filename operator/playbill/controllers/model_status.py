@@ -37,6 +37,7 @@ class ModelFacts:
     head: str | None = None
     project: ArtifactFacts | None = None
     history: LedgerSpan | None = None
+    audit_note: str | None = None
 
 
 def model_status(
@@ -101,6 +102,7 @@ def _ledger_part(
         "path": _of(project, "path", TEXT),
         "history": facts.history,
         "problems": _problems(ledger, model.artifact),
+        "audit_note": facts.audit_note,
     }
 
 

@@ -12,6 +12,7 @@ from playbill.controllers.judging import Judgement
 from playbill.controllers.ledger_span import span_of
 from playbill.controllers.model_repositories import CONFLICT_SECONDS
 from playbill.controllers.model_status import ModelFacts, model_status, ready_summary
+from playbill.controllers.outcomes import audit_note
 from playbill.controllers.shell import Shell
 from playbill.controllers.site import head_of
 from playbill.controllers.store import key_of
@@ -62,6 +63,7 @@ class RegisteredModels:
             head=head,
             project=known,
             history=span_of(model, state.view),
+            audit_note=audit_note(state.audit) if repository.audit_notes else None,
         )
 
 

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 from playbill.api.errors import Retry, Trouble, Waiting
 from playbill.api.registered_model import RegisteredModel
+from playbill.controllers.audit import AuditTrail
 from playbill.controllers.catalogue import Catalogue
 from playbill.controllers.desk import KubeDesk
 from playbill.controllers.git_remote import GitRemote
@@ -61,6 +62,7 @@ class Repositories:
         self._metrics = metrics
         self._executor = executor
         self._wake = wake
+        self._trail = AuditTrail(kube=kube, store=store, executor=executor, wake=wake)
 
     async def reconcile(self, key: RepositoryKey) -> float | None:
         """One pass; gives the seconds until the next look, None when nobody wants one."""
@@ -83,7 +85,9 @@ class Repositories:
             state.slow, state.under_way = False, frozenset()
         if unanswered is not None:
             raise unanswered
-        return CONFIRM_SECONDS if state.unlisted else site.interval
+        notes = await self._trail.tell(state, site, lambda: self._remote(state, site))
+        again = CONFIRM_SECONDS if state.unlisted else site.interval
+        return again if notes is None else min(again, notes)
 
     async def _pass(self, state: RepositoryState, site: Site) -> Retry | None:
         """Gives the passing fault that kept something from being written, if one did."""

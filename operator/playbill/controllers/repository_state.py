@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from playbill.api.errors import Trouble
+from playbill.controllers.audit_memory import AuditMemory
 from playbill.controllers.keys import ObjectKey, RepositoryKey
 from playbill.controllers.repository_pass import Snapshot
 from playbill.git.dvc import Artifact as ListedArtifact
@@ -69,6 +70,7 @@ class RepositoryState:
     doubts: dict[str, int] = field(default_factory=dict)
     config: tuple[Commit, frozenset[str] | None] | None = None
     listed: tuple[Commit, Listed] | None = None
+    audit: AuditMemory = field(default_factory=AuditMemory)
 
     def commit_for(self, uid: str, generation: int) -> str | Trouble | None:
         """What the resource's revision came to; None while nobody has looked."""

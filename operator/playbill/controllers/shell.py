@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from playbill.controllers.catalogue import Catalogue
 from playbill.controllers.judging import Judgement, judge
@@ -15,16 +15,23 @@ from playbill.kube.client import Kube
 from playbill.metrics import Metrics
 
 
+class Look(Protocol):
+    """Has a repository looked at."""
+
+    def __call__(self, key: RepositoryKey, delay: float = 0.0) -> None:
+        """In `delay` seconds at the latest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
-    """The parts; `look` queues the pass of a repository."""
+    """The parts; `look` queues the pass of a repository, in so many seconds if they are given."""
 
     kube: Kube
     store: Store
     catalogue: Catalogue
     reporter: Reporter
     metrics: Metrics
-    look: Callable[[RepositoryKey], None]
+    look: Look
 
     def judge(self, resource: Asking) -> Judgement | None:
         """Judge the object, and have its repository looked at if that is needed."""

@@ -19,13 +19,15 @@ SHORTEST_INTERVAL = 5.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """`branches` says where each artifact's versions grow, None for the default branch;
-    `signing` names the Secret with whose key an artifact's tags are signed, if they are."""
+    `signing` names the Secret with whose key an artifact's tags are signed, if they are;
+    `audited` are the models whose outcomes are written as git notes."""
 
     models: Sequence[RegisteredModel]
     homes: Sequence[ModelRepository]
     settings: Sequence[Repository]
     branches: Mapping[str, str | None]
     signing: Mapping[str, str]
+    audited: Sequence[RegisteredModel] = ()
 
     @classmethod
     def of(cls, tenants: Iterable[Tenant], catalogue: Catalogue) -> Site:
@@ -38,6 +40,7 @@ class Site:
             settings=[repository for _, repository in known],
             branches={model.artifact: repository.branch for model, repository in models},
             signing={m.artifact: r.signing.secret_ref.name for m, r in models if r.signing},
+            audited=[model for model, repository in models if repository.audit_notes],
         )
 
     @property

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from playbill.api.errors import Retry, Stalled, Trouble
 from playbill.api.stage_assignment import FINALIZER, StageAssignment
+from playbill.controllers.audit import GATHER_SECONDS
 from playbill.controllers.conditions import Summary
 from playbill.controllers.desk import RESOURCES
 from playbill.controllers.judging import Judgement, is_hopeless, judge
+from playbill.controllers.outcomes import is_outcome
 from playbill.controllers.shell import Shell
 from playbill.controllers.stage_status import Serving, recorded_summary, stage_status
 from playbill.controllers.store import Asking
@@ -88,6 +90,8 @@ class StageAssignments:
         settled = judgement.settled is not None
         if not await self.shell.reporter.report(assignment, status, settled=settled):
             return 0.0
+        if judgement.state is not None and is_outcome(assignment.status, status):
+            self.shell.look(judgement.state.key, GATHER_SECONDS)
         self._measure(assignment, judgement, serving)
         again = _next_look(serving)
         if again is None and isinstance(judgement.trouble, Retry):

@@ -1,0 +1,277 @@
+"""The audit trail: after a pass, say in git notes what became of assignments.
+
+Nothing waits for it. What is due is found anew after each pass from the ledger, the statuses and
+the lines that are there, gathers for a while, and goes out in one push. Whatever goes wrong is
+said once and tried again later; a promotion neither fails nor waits because of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
+
+from playbill.api.errors import Trouble
+from playbill.api.model_version import ModelVersion
+from playbill.api.registered_model import RegisteredModel
+from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.git_remote import GitRemote
+from playbill.controllers.keys import ObjectKey
+from playbill.controllers.outcomes import image_ids, served
+from playbill.controllers.queue import pause
+from playbill.controllers.repository_state import RepositoryState
+from playbill.controllers.site import Site
+from playbill.controllers.store import Store, key_of
+from playbill.git.mirror import Mirror
+from playbill.git.notes import NotesMoved, Signature, append_notes, fetch_notes, read_notes
+from playbill.git.store import Store as MirrorStore
+from playbill.kube.client import Kube
+from playbill.kube.resources import PODS
+from playbill.ledger.aliases import told as told_at_registration
+from playbill.ledger.audit import (
+    MOST_IMAGES,
+    Due,
+    Identity,
+    Line,
+    Served,
+    due_lines,
+    parse_note,
+    told_by,
+)
+from playbill.ledger.events import Assignment, Unassignment
+from playbill.ledger.message import ARTIFACT_DIGEST
+from playbill.ledger.state import ArtifactState
+from playbill.rollout.render import ASSIGNMENT_LABEL
+
+T = TypeVar("T")
+
+GATHER_SECONDS = 2.0
+"""So long outcomes gather, to go out together."""
+
+TRIES = 3
+"""How often one pass begins again when others have written meanwhile."""
+
+FIRST_PAUSE = 10.0
+LONGEST_PAUSE = 3600.0
+"""Seconds until a server that takes no notes is asked again: doubled each time."""
+
+OpenRemote = Callable[[], AbstractAsyncContextManager[GitRemote]]
+
+logger = logging.getLogger("playbill.audit")
+
+
+class AuditTrail:
+    """Writes the notes of all repositories; `wake` queues the pass of an object."""
+
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        store: Store,
+        executor: ThreadPoolExecutor,
+        wake: Callable[[ObjectKey], None],
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._executor = executor
+        self._wake = wake
+
+    async def tell(self, state: RepositoryState, site: Site, remote: OpenRemote) -> float | None:
+        """Write what is due and has gathered; gives the seconds until more is to be done.
+
+        Raises nothing that has to do with git.
+        """
+        memory, now = state.audit, time.monotonic()
+        if now < memory.not_before:
+            return memory.not_before - now
+        if not self._is_due(state, site, now):
+            return None
+        try:
+            if memory.told is None:
+                async with remote() as opened:
+                    await self._read(state, opened.mirror)
+                if not self._is_due(state, site, now):
+                    self._clear(state, site)
+                    return None
+            gathered = now - (memory.due_since or now)
+            if gathered < GATHER_SECONDS:
+                return GATHER_SECONDS - gathered
+            async with remote() as opened:
+                await self._append(state, site, opened.mirror)
+        except Trouble as trouble:
+            return self._fail(state, site, trouble)
+        self._clear(state, site)
+        return None
+
+    def _is_due(self, state: RepositoryState, site: Site, now: float) -> bool:
+        """Whether something is due, or may be as far as is known without the notes."""
+        memory = state.audit
+        if memory.told is None:
+            return any(self._is_concerned(state, model) for model in site.audited)
+        if not self._due(state, site):
+            memory.due_since = None
+        elif memory.due_since is None:
+            memory.due_since = now
+        return memory.due_since is not None
+
+    def _is_concerned(self, state: RepositoryState, model: RegisteredModel) -> bool:
+        """Whether there is, or was, an assignment of ours about this model."""
+        artifact = _artifact(state, model)
+        if artifact is None or state.audit.settled.get(artifact.name) is artifact:
+            return False
+        ours = f"StageAssignment/{state.key.namespace}/"
+        if any(self._served(model)) or any(
+            isinstance(event, Assignment | Unassignment) and ours in event.record.message
+            for event in artifact.events
+        ):
+            return True
+        state.audit.settled[artifact.name] = artifact
+        return False
+
+    def _due(self, state: RepositoryState, site: Site) -> list[Due]:
+        """What is missing in the notes, each line once, by time."""
+        found: dict[Identity, Due] = {}
+        for model in site.audited:
+            for due in self._due_about(state, model):
+                if due.commit not in state.audit.full:
+                    found.setdefault(due.line.identity, due)
+        return sorted(found.values(), key=lambda due: due.line.seconds)
+
+    def _due_about(self, state: RepositoryState, model: RegisteredModel) -> list[Due]:
+        artifact, memory, cluster = _artifact(state, model), state.audit, state.author.cluster
+        if artifact is None:
+            return []
+        told, served = memory.told or {}, self._served(model)
+        is_known = all(i in told for each in served for i in each.identities(cluster))
+        if is_known and memory.settled.get(artifact.name) is artifact:
+            return []
+        due = due_lines(
+            artifact, cluster=cluster, namespace=state.key.namespace, served=served, told=told
+        )
+        if not due:
+            memory.settled[artifact.name] = artifact
+        return due
+
+    def _served(self, model: RegisteredModel) -> list[Served]:
+        meta = model.metadata
+        shown = (served(a) for a in self._store.assignments(meta.namespace, meta.name))
+        return [each for each in shown if each is not None]
+
+    async def _read(self, state: RepositoryState, mirror: Mirror) -> None:
+        """All of the notes, for what they tell of this cluster and namespace."""
+
+        def read(store: MirrorStore) -> tuple[list[Line], str | None, frozenset[str]]:
+            notes = fetch_notes(store)
+            texts = read_notes(store, notes)
+            lines = [line for text in texts.values() for line in parse_note(text)]
+            return lines, notes.tip, frozenset(notes.by_commit.keys() - texts.keys())
+
+        lines, tip, full = await self._run(lambda: mirror.on_store(read))
+        cluster, namespace = state.author.cluster, state.key.namespace
+        state.audit.read(told_by(lines, cluster=cluster, namespace=namespace), tip, full)
+
+    async def _append(self, state: RepositoryState, site: Site, mirror: Mirror) -> None:
+        for _ in range(TRIES):
+            due = self._due(state, site)
+            if not due:
+                return
+            try:
+                await self._write(state, mirror, [await self._in_full(state, d) for d in due])
+            except NotesMoved:
+                await self._read(state, mirror)
+            else:
+                return
+        raise NotesMoved("NotesMoved", "Others keep writing notes; these wait for their turn.")
+
+    async def _write(self, state: RepositoryState, mirror: Mirror, due: Sequence[Due]) -> None:
+        memory, author = state.audit, state.author
+        additions: defaultdict[str, bytes] = defaultdict(bytes)
+        for commit, line in due:
+            additions[commit] += f"{line.format()}\n".encode()
+        subject = f"{len(due)} line{'' if len(due) == 1 else 's'} by cluster {author.cluster}"
+        signature = Signature(author.name, author.email, int(time.time()), subject)
+        tip = await self._run(
+            lambda: mirror.on_store(
+                lambda store: append_notes(store, memory.tip, additions, signature)
+            )
+        )
+        lines = [line for _, line in due]
+        namespace = state.key.namespace
+        memory.written(told_by(lines, cluster=author.cluster, namespace=namespace), tip)
+        logger.info(
+            "%s in the notes of %s", subject, state.url.canonical,
+            extra={"lines": len(lines), "repository": state.url.canonical},
+        )  # fmt: skip
+
+    async def _in_full(self, state: RepositoryState, due: Due) -> Due:
+        """With the bytes that were meant, and the images of the pods that serve them."""
+        line, details = due.line, {}
+        if line.outcome in {"recorded", "available"}:
+            assignment = self._assignment(line)
+            if line.outcome == "available" and assignment is not None:
+                details["images"] = await self._images(assignment, line.version)
+            details["digest"] = self._digest(state, due, assignment)
+        return Due(due.commit, line.with_details({k: v for k, v in details.items() if v}))
+
+    def _assignment(self, line: Line) -> StageAssignment | None:
+        _, namespace, name = line.details["resource"].split("/")
+        found = self._store.get(ObjectKey("StageAssignment", namespace, name))
+        return found if isinstance(found, StageAssignment) else None
+
+    def _digest(self, state: RepositoryState, due: Due, assignment: StageAssignment | None) -> str:
+        """As the workload has it: what the version's object says, else its tag, else the files."""
+        slot = f"@{due.line.version.removeprefix('v')}"
+        if assignment is not None:
+            namespace, model = assignment.metadata.namespace, assignment.spec.model
+            for found in self._store.claimants(namespace, model, slot):
+                if isinstance(found, ModelVersion) and found.spec.artifact is not None:
+                    return found.spec.artifact.digest or ""
+        artifact = state.view.artifact(due.line.artifact) if state.view else None
+        known = artifact.version(due.line.version) if artifact else None
+        facts = state.facts.get((due.commit, due.line.artifact))
+        at_registration = told_at_registration(known, ARTIFACT_DIGEST) if known else None
+        return at_registration or (facts.digest if facts else "")
+
+    async def _images(self, assignment: StageAssignment, version: str) -> str:
+        meta = assignment.metadata
+        selector = f"{ASSIGNMENT_LABEL}={meta.name}"
+        try:
+            pods, _ = await self._kube.list(PODS, meta.namespace, label_selector=selector)
+        except Trouble:
+            return ""  # a right that an operator can be run without
+        return ",".join(image_ids(pods, version)[:MOST_IMAGES])
+
+    def _fail(self, state: RepositoryState, site: Site, trouble: Trouble) -> float:
+        memory = state.audit
+        known = memory.trouble
+        doubled = FIRST_PAUSE * 2.0 ** min(memory.failures, 16)
+        wait = min(doubled, LONGEST_PAUSE) + pause(1)
+        memory.failed(trouble, not_before=time.monotonic() + wait)
+        if known is None or (known.reason, known.message) != (trouble.reason, trouble.message):
+            logger.warning(
+                "audit notes of %s: %s", state.url.canonical, trouble.message,
+                extra={"reason": trouble.reason, "repository": state.url.canonical},
+            )  # fmt: skip
+            self._wake_all(site)
+        return wait
+
+    def _clear(self, state: RepositoryState, site: Site) -> None:
+        if state.audit.trouble is not None:
+            state.audit.trouble, state.audit.failures = None, 0
+            self._wake_all(site)
+
+    def _wake_all(self, site: Site) -> None:
+        for model in site.audited:
+            self._wake(key_of(model))
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def _artifact(state: RepositoryState, model: RegisteredModel) -> ArtifactState | None:
+    return state.snapshot.ledger.artifacts.get(model.artifact) if state.snapshot else None

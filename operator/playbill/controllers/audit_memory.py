@@ -1,0 +1,47 @@
+"""What is remembered of a repository's audit notes between passes; lost, it is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from playbill.api.errors import Trouble
+from playbill.ledger.audit import Identity
+from playbill.ledger.state import ArtifactState
+
+
+@dataclass(slots=True)
+class AuditMemory:
+    """`told` are the lines that are there, None while the notes have yet to be read; `tip` the
+    commit of the ref that has them, `full` the commits whose notes are too large to be added to.
+
+    `settled` has each artifact as it was when nothing was due about it. Times are those of the
+    monotonic clock: `due_since` when something came to be due, `not_before` when to try again
+    after `trouble`.
+    """
+
+    told: Mapping[Identity, str] | None = None
+    tip: str | None = None
+    full: Collection[str] = frozenset()
+    settled: dict[str, ArtifactState] = field(default_factory=dict)
+    due_since: float | None = None
+    not_before: float = 0.0
+    failures: int = 0
+    trouble: Trouble | None = None
+
+    def read(self, told: Mapping[Identity, str], tip: str | None, full: Collection[str]) -> None:
+        """The notes have been read."""
+        self.told, self.tip, self.full = told, tip, full
+        self.settled = {}
+
+    def written(self, told: Mapping[Identity, str], tip: str) -> None:
+        """Lines were added, and nobody else's are missing here."""
+        self.told = {**(self.told or {}), **told}
+        self.tip = tip
+        self.due_since, self.failures = None, 0
+
+    def failed(self, trouble: Trouble, *, not_before: float) -> None:
+        """What the remote has now is not known."""
+        self.trouble, self.not_before = trouble, not_before
+        self.told = None
+        self.failures += 1
