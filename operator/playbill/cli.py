@@ -12,7 +12,7 @@ import click
 
 from playbill import __version__
 from playbill.api.errors import Trouble
-from playbill.controllers.leadership import run as run_operator
+from playbill.audit_cli import audit
 from playbill.logs import configure
 from playbill.settings import LogFormat, Settings
 
@@ -113,6 +113,14 @@ def _env(name: str) -> str:
     help="host:port where git servers may tell of pushes (POST /hooks/...).  [default: off]",
 )
 @click.option(
+    "--resync-seconds",
+    type=click.FloatRange(min=1),
+    default=_DEFAULTS.resync_seconds,
+    envvar=_env("RESYNC_SECONDS"),
+    show_default=True,
+    help="After so long every object is looked at again, events or not.",
+)
+@click.option(
     "--leader-election/--no-leader-election",
     default=_DEFAULTS.leader_election,
     envvar=_env("LEADER_ELECTION"),
@@ -128,6 +136,9 @@ def _env(name: str) -> str:
 )
 def run(**options: object) -> None:
     """Run the operator, in a cluster or out of it, until it is told to stop."""
+    # Kopf and the client of Kubernetes take a second to import; other commands do without.
+    from playbill.controllers.leadership import run as run_operator  # noqa: PLC0415
+
     settings = Settings(**options)  # type: ignore[arg-type]
     # Most of the heap lives on: looking through it for garbage each 700 objects took a tenth
     # of a second at a time, in the midst of a pass.
@@ -139,6 +150,9 @@ def run(**options: object) -> None:
         raise click.ClickException(trouble.message) from None
     # A lost lease must end the process now: no thread of it may push once more.
     os._exit(code)
+
+
+main.add_command(audit)
 
 
 if __name__ == "__main__":

@@ -41,5 +41,6 @@ class Settings:
     identity: str = field(
         default_factory=lambda: f"{os.environ.get('POD_NAME', socket.gethostname())}_{os.getpid()}"
     )
+    resync_seconds: float = 600.0
     object_workers: int = 16
     repository_workers: int = 16

@@ -56,6 +56,14 @@ def ledger(directory: Path, count: int) -> Remote:
     return remote
 
 
+def versions_alone(directory: Path, count: int) -> Remote:
+    """A repository of so many versions of one artifact."""
+    remote = Remote(directory / f"versions-{count}.git")
+    versions(remote, commits(remote, count, artifact="model-0"), artifact="model-0")
+    remote.git("pack-refs", "--all")
+    return remote
+
+
 def _tag(name: str, commit: str, number: int) -> str:
     message = (
         f"Tagging {name}\n\nPlaybill-Cluster: east\n"

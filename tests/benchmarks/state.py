@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gto.api
-from tests.benchmarks.history import ledger
+from tests.benchmarks.history import ledger, versions_alone
 from tests.benchmarks.table import Row
 from tests.benchmarks.timing import cpu_by_turns, cpu_once, progress
 from tests.servers.remote import ENVIRONMENT, Remote
@@ -59,35 +59,42 @@ def rows(directory: Path, *, quick: bool) -> list[Row]:
             goal=1.2,
         ),
     ]
-    return found if quick else [*found, _beside_gto(directory, small, state)]
+    if quick:
+        return found
+    alone = versions_alone(directory, small)
+    (state_alone,) = cpu_by_turns(RUNS, _state(_mirror_of(alone)))
+    return [
+        *found,
+        _beside_gto(directory / f"ledger-{small}.git", f"{small:,} tags", state),
+        _beside_gto(alone.path, f"{small:,} versions of one artifact", state_alone),
+    ]
 
 
-def _beside_gto(directory: Path, size: int, state: float) -> Row:
-    clone = directory / f"clone-{size}"
-    remote = directory / f"ledger-{size}.git"
+def _beside_gto(remote: Path, what: str, state: float) -> Row:
+    clone = remote.with_suffix(".clone")
     subprocess.run(["git", "clone", "-q", str(remote), str(clone)], env=ENVIRONMENT, check=True)
-    progress(f"gto show of {size:,} tags, once; this takes minutes")
+    progress(f"gto show of {what}, once; this takes minutes")
     show = cpu_once(lambda: gto.api.show(str(clone)))
     return Row(
-        work=f"state of {size:,} tags",
-        measured=state,
-        against=f"gto.api.show of {size:,} tags",
-        limit=show,
-        goal=0.001,
+        work=f"state of {what}", measured=state, against="gto.api.show", limit=show, goal=0.001
     )
 
 
 def _mirror(directory: Path, count: int) -> Store:
-    """A mirror of a fresh repository, fetched and packed, as the operator keeps it."""
     progress(f"making a repository of {count:,} tags, and a mirror of it")
-    remote: Remote = ledger(directory, count)
+    return _mirror_of(ledger(directory, count))
+
+
+def _mirror_of(remote: Remote) -> Store:
+    """A mirror, fetched and packed, as the operator keeps it."""
     policy = UrlPolicy(allow_file=True)
+    directory = remote.path.parent
     git = Git(GitSettings(home=directory / "home", policy=policy))
     url = parse_url(remote.url, policy=policy)
-    mirror = Mirror(directory / f"mirror-{count}", url, ANONYMOUS, git)
+    mirror = Mirror(remote.path.with_suffix(".mirror"), url, ANONYMOUS, git)
     mirror.fetch()
     mirror.maintain()
-    assert len(mirror.tags()) == count
+    assert mirror.tags()
     return Store(mirror.directory, url, ANONYMOUS, git)
 
 

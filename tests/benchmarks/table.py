@@ -10,13 +10,15 @@ HEAD = ("work", "measured", "peer or limit", "takes", "ratio", "goal", "")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """`measured` and `limit` in seconds, both of this run; `goal` is the highest good ratio."""
+    """`measured` and `limit` of this run, in seconds unless `unit` says what is counted;
+    `goal` is the highest good ratio."""
 
     work: str
     measured: float
     against: str
     limit: float
     goal: float
+    unit: str = "s"
 
     @property
     def ratio(self) -> float:
@@ -32,13 +34,16 @@ class Row:
         """The row as text."""
         return (
             self.work,
-            duration(self.measured),
+            self._shown(self.measured),
             self.against,
-            duration(self.limit),
+            self._shown(self.limit),
             f"{self.ratio:.2f}" if self.ratio >= 0.1 else f"{self.ratio:.2g}",
             f"≤ {self.goal:g}",
             self.verdict,
         )
+
+    def _shown(self, value: float) -> str:
+        return duration(value) if self.unit == "s" else f"{value:,.0f} {self.unit}"
 
 
 def render(rows: Sequence[Row]) -> str:

@@ -17,6 +17,7 @@ from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.adoption import Adoption
 from playbill.controllers.catalogue import Catalogue
+from playbill.controllers.desk import RESOURCES
 from playbill.controllers.hooks import Hooks
 from playbill.controllers.informer import Informer
 from playbill.controllers.keys import ObjectKey, RepositoryKey
@@ -104,7 +105,13 @@ class Operator:
                     self._informer.run(),
                     self.objects.run(on_object, workers=settings.object_workers),
                     self.repositories.run(on_repository, workers=settings.repository_workers),
-                    resync(self._kube, self._reactions, settings.namespaces),
+                    resync(
+                        self._kube,
+                        self._reactions,
+                        settings.namespaces,
+                        every=settings.resync_seconds,
+                    ),
+                    self._look_for_objects(),
                 )
             ]
             stopping = asyncio.create_task(stop.wait())
@@ -176,9 +183,23 @@ class Operator:
 
     def hindrances(self) -> list[str]:
         """Why this process is not ready; a standby is, for it can lead at any time."""
-        if not self._leading or self._informer.started:
+        if not self._leading or self._reactions.heard:
             return []
         return ["the cluster's objects are still being listed"]
+
+    async def _look_for_objects(self) -> None:
+        """In a cluster without objects nobody is told of any: then all has been heard at once."""
+        places = self._settings.namespaces or (None,)
+        while not self._reactions.heard:
+            try:
+                found = [await self._kube.any(r, p) for r in RESOURCES.values() for p in places]
+            except Trouble as trouble:
+                logger.warning("cannot list the cluster's objects: %s", trouble.message)
+                await asyncio.sleep(1)
+                continue
+            self._reactions.heard = not any(found)
+            break
+        await asyncio.Event().wait()  # the parts of an operator never end
 
     def _look_at_home(self, key: ObjectKey) -> None:
         """A git server told of a push to a ModelRepository."""

@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 class Reactions:
     """The informer's listener: fills the store, and queues what a change concerns.
 
-    `let_go` is told of each model and repository that is gone.
+    `let_go` is told of each model and repository that is gone. `heard` says that everything
+    there was has been noted, for nothing is told as changed before.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Reactions:
         self._metrics = metrics
         self._let_go = let_go
         self._told: dict[ObjectKey, Identity] = {}
+        self.heard = False
 
     def note(self, kind: Kind, raw: Mapping[str, Any]) -> None:
         """Know of an object, and conclude nothing yet."""
@@ -66,6 +68,7 @@ class Reactions:
 
     def changed(self, kind: Kind, raw: Mapping[str, Any], *, gone: bool) -> None:
         """Have the object reconciled, and those whom its change concerns."""
+        self.heard = True
         meta = raw["metadata"]
         key = ObjectKey(kind, meta["namespace"], meta["name"])
         if gone:

@@ -11,18 +11,18 @@ from playbill.controllers.keys import Kind, ObjectKey
 from playbill.controllers.reactions import Reactions
 from playbill.kube.client import Kube
 
-RESYNC_SECONDS = 600.0
-
 logger = logging.getLogger(__name__)
 
 
-async def resync(kube: Kube, reactions: Reactions, namespaces: tuple[str, ...]) -> None:
-    """List all objects every ten minutes, and have each reconciled, spread over the time.
+async def resync(
+    kube: Kube, reactions: Reactions, namespaces: tuple[str, ...], *, every: float
+) -> None:
+    """List all objects every so many seconds, and have each reconciled, spread over half of them.
 
     A watch can go deaf without anybody noticing (nolar/kopf#1276).
     """
     while True:
-        await asyncio.sleep(RESYNC_SECONDS)
+        await asyncio.sleep(every)
         try:
             for kind in RESOURCES:
                 await _relist(kube, reactions, kind, namespaces)
@@ -30,7 +30,7 @@ async def resync(kube: Kube, reactions: Reactions, namespaces: tuple[str, ...]) 
             logger.warning("cannot list the cluster's objects anew: %s", trouble.message)
         keys = reactions.store.keys()
         for position, key in enumerate(keys):
-            reactions.objects.add(key, delay=RESYNC_SECONDS / 2 * position / len(keys))
+            reactions.objects.add(key, delay=every / 2 * position / len(keys))
 
 
 async def _relist(

@@ -1,0 +1,286 @@
+"""Very many objects at once: of one repository with many models, and of many repositories."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks import history
+from tests.benchmarks.cluster import Versions, find_cluster, namespace, versions
+from tests.benchmarks.table import Row
+from tests.benchmarks.timing import progress
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.manifests import registered_model
+from tests.operator.process import OperatorProcess
+from tests.servers.git_http import GitHttpServer
+from tests.servers.remote import ENVIRONMENT, Remote
+
+PATIENCE = 600.0
+AT_ONCE = 100
+"""Requests to the API server under way, for us as for the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A version to create: of which model, on which commit."""
+
+    name: str
+    model: str
+    version: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An operator at work on repositories that a server has, and a namespace without one."""
+
+    kubectl: Kubectl
+    server: GitHttpServer
+    operator: OperatorProcess
+    operated: str
+    alone: str
+    directory: Path
+
+    def register(self, models: dict[str, str], *, interval: str = "1h") -> None:
+        """RegisteredModels by name, each in a repository of the server; all are read before."""
+        for name, repository in models.items():
+            manifest = registered_model(
+                name,
+                repository={
+                    "url": self.server.url(repository),
+                    "branch": "main",
+                    "interval": interval,
+                    "maxTagsPerPush": 0,
+                },
+            )
+            self.kubectl("apply", "-n", self.operated, "-f", "-", manifest=manifest)
+        wait = ("wait", "rmodel", "--all", "-n", self.operated, "--for=condition=Ready")
+        self.kubectl(*wait, "--timeout=120s")
+
+    def count(self, metric: str, **labels: str) -> float:
+        """What the operator has counted so far."""
+        return self.operator.metric(metric, **labels)
+
+
+@contextmanager
+def stage(directory: Path, *, options: Sequence[str] = ()) -> Iterator[Stage]:
+    """Everything but repositories and models."""
+    kubectl = find_cluster()
+    (directory / "srv").mkdir()
+    with (
+        GitHttpServer(directory / "srv", state=directory / "http") as server,
+        namespace(kubectl) as operated,
+        namespace(kubectl) as alone,
+    ):
+        operator = OperatorProcess(
+            kubectl.kubeconfig, operated, directory / "operator", options=options
+        ).start()
+        try:
+            yield Stage(kubectl, server, operator, operated, alone, directory)
+        finally:
+            operator.stop()
+
+
+def rows(directory: Path, *, quick: bool) -> list[Row]:
+    """A thousand versions of twenty models, and ten of each of a hundred repositories."""
+    models, each = (4, 25) if quick else (20, 50)
+    repositories = 10 if quick else 100
+    places = [directory / name for name in ("one", "many")]
+    for place in places:
+        place.mkdir()
+    return [*_one_repository(places[0], models, each), *_many(places[1], repositories, 10)]
+
+
+def _one_repository(directory: Path, models: int, each: int) -> list[Row]:
+    total = models * each
+    with stage(directory) as on:
+        remote = Remote(directory / "srv" / "models.git")
+        commits = history.commits(remote, each, artifact="model-0")
+        on.register({f"model-{number}": "models.git" for number in range(models)})
+        wanted = [
+            Wanted(f"m{model}-v{n}", f"model-{model}", f"1.{n}.0", commit)
+            for model in range(models)
+            for n, commit in enumerate(commits)
+        ]
+        before = {name: on.count(*what) for name, what in _COUNTED.items()}
+        writes = _status_writes(on)
+        progress(f"{total:,} versions of {models} models in one repository")
+        took = asyncio.run(created_and_ready(on, wanted))
+        pushes = on.count(*_COUNTED["pushes"], operation="push") - before["pushes"]
+        writes = _status_writes(on) - writes
+        progress(f"the same objects by themselves, and {total:,} tags by themselves")
+        limit = asyncio.run(_created(on, wanted)) + _bare_push(directory, commits, total)
+    work = f"{total:,} ModelVersions of {models} models from created to Ready"
+    against = f"creating {total:,} objects, one fast-import and push of {total:,} tags"
+    return [
+        Row(work=work, measured=took, against=against, limit=limit, goal=2),
+        Row(
+            work="status writes for them", measured=writes, against="one each",
+            limit=total, goal=1, unit="writes",
+        ),
+        Row(
+            work="pushes for them", measured=pushes, against="few",
+            limit=10, goal=1, unit="pushes",
+        ),
+    ]  # fmt: skip
+
+
+_COUNTED = {"pushes": ("playbill_git_operation_duration_seconds_count",)}
+
+
+def _status_writes(on: Stage) -> float:
+    """Requests of the operator that wrote a ModelVersion's status."""
+    return sum(
+        value
+        for name, labels, value in on.operator.samples()
+        if name == "playbill_kube_requests_total"
+        and labels["verb"] in {"apply", "patch"}
+        and "modelversions" in labels["resource"]
+    )
+
+
+async def created_and_ready(on: Stage, wanted: list[Wanted]) -> float:
+    """Seconds from the first request until a watch has seen all of them Ready."""
+    async with versions(on.kubectl, on.operated) as place:
+        start = time.perf_counter()
+        await _create(place, wanted)
+        await place.await_ready({each.name for each in wanted}, patience=PATIENCE)
+        return time.perf_counter() - start
+
+
+async def _created(on: Stage, wanted: list[Wanted]) -> float:
+    async with versions(on.kubectl, on.alone) as place:
+        start = time.perf_counter()
+        await _create(place, wanted)
+        return time.perf_counter() - start
+
+
+async def _create(place: Versions, wanted: list[Wanted]) -> None:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(each: Wanted) -> None:
+        async with gate:
+            await place.create(
+                each.name, model=each.model, version=each.version, revision=each.revision
+            )
+
+    await asyncio.gather(*(one(each) for each in wanted))
+
+
+def _bare_push(directory: Path, commits: list[str], count: int) -> float:
+    """Seconds of one fast-import and one push of so many tags, by the same server's protocol."""
+    bare = Remote(directory / "srv" / "bare.git")
+    bare.git("fetch", "-q", str(directory / "srv" / "models.git"), "+refs/heads/*:refs/heads/*")
+    with GitHttpServer(directory / "srv", state=directory / "http2") as server:
+        clone = directory / "clone"
+        _git("clone", "-q", server.url("bare.git"), str(clone))
+        start = time.perf_counter()
+        _git("-C", str(clone), "fast-import", "--quiet", stdin=_tags(commits, count))
+        _git("-C", str(clone), "push", "-q", "origin", "refs/tags/*:refs/tags/*")
+        return time.perf_counter() - start
+
+
+def _tags(commits: list[str], count: int) -> bytes:
+    lines = []
+    for number in range(count):
+        body = "a tag\n"
+        lines.append(
+            f"tag bench-{number}\nfrom {commits[number % len(commits)]}\n"
+            f"tagger Ada <ada@example.com> {1_700_000_000 + number} +0000\n"
+            f"data {len(body)}\n{body}\n"
+        )
+    return "".join(lines).encode()
+
+
+def _git(*arguments: str, stdin: bytes = b"") -> None:
+    subprocess.run(
+        ["git", *arguments], env=ENVIRONMENT, input=stdin, capture_output=True, check=True
+    )
+
+
+def _many(directory: Path, repositories: int, each: int) -> list[Row]:
+    with stage(directory) as on:
+        first = Remote(directory / "srv" / "r0.git")
+        commits = history.commits(first, each, artifact="r0")
+        for number in range(1, repositories):
+            copy = Remote(directory / "srv" / f"r{number}.git")
+            copy.git("fetch", "-q", str(first.path), "+refs/heads/*:refs/heads/*")
+        on.register({f"r{number}": f"r{number}.git" for number in range(repositories)})
+        wanted = [
+            Wanted(f"r{number}-v{n}", f"r{number}", f"1.{n}.0", commit)
+            for number in range(repositories)
+            for n, commit in enumerate(commits)
+        ]
+        progress(f"{each} versions in each of {repositories} repositories")
+        most = _Most(on.operator.pid)
+        took = asyncio.run(_watched(most, on, wanted))
+        progress(f"{repositories} bare pushes of {each} tags, one after the other")
+        limit = _bare_pushes(directory, commits, repositories, each)
+    memory = 150e6 + 10e3 * repositories * (each + 1)
+    return [
+        Row(
+            work=f"{repositories} repositories x {each} ModelVersions from created to Ready",
+            measured=took,
+            against=f"the sum of {repositories} bare pushes of {each} tags",
+            limit=limit,
+            goal=1.5,
+        ),
+        Row(
+            work="git processes at one time meanwhile", measured=most.processes,
+            against="workers for repositories", limit=16 * 3, goal=1, unit="processes",
+        ),
+        Row(
+            work="memory meanwhile", measured=most.resident / 1e6,
+            against="150 MB and 10 kB an object", limit=memory / 1e6, goal=1, unit="MB",
+        ),
+    ]  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Most:
+    """The most memory (bytes) and children that a process was seen with."""
+
+    pid: int
+    resident: float = 0.0
+    processes: int = 0
+
+    def look(self) -> None:
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        self.resident = max(self.resident, pages * resource.getpagesize())
+        children = sum(
+            len(task.read_text().split())
+            for task in Path(f"/proc/{self.pid}/task").glob("*/children")
+        )
+        self.processes = max(self.processes, children)
+
+
+async def _watched(most: _Most, on: Stage, wanted: list[Wanted]) -> float:
+    working = asyncio.create_task(created_and_ready(on, wanted))
+    while not working.done():
+        most.look()
+        await asyncio.sleep(0.05)
+    return await working
+
+
+def _bare_pushes(directory: Path, commits: list[str], repositories: int, each: int) -> float:
+    """The sum of the seconds of a push to each of as many fresh repositories."""
+    for number in range(repositories):
+        copy = Remote(directory / "srv" / f"bare{number}.git")
+        copy.git("fetch", "-q", str(directory / "srv/r0.git"), "+refs/heads/*:refs/heads/*")
+    with GitHttpServer(directory / "srv", state=directory / "http2") as server:
+        clone = directory / "clone"
+        _git("clone", "-q", "--no-tags", server.url("bare0.git"), str(clone))
+        _git("-C", str(clone), "fast-import", "--quiet", stdin=_tags(commits, each))
+        total = 0.0
+        for number in range(repositories):
+            start = time.perf_counter()
+            url = server.url(f"bare{number}.git")
+            _git("-C", str(clone), "push", "-q", url, "refs/tags/*:refs/tags/*")
+            total += time.perf_counter() - start
+    return total
