@@ -197,7 +197,8 @@ class Operator:
                 logger.warning("cannot list the cluster's objects: %s", trouble.message)
                 await asyncio.sleep(1)
                 continue
-            self._reactions.heard = not any(found)
+            if not any(found):
+                self._reactions.heard = True
             break
         await asyncio.Event().wait()  # the parts of an operator never end
 
