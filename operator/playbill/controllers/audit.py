@@ -121,16 +121,20 @@ class AuditTrail:
 
     def _is_concerned(self, state: RepositoryState, model: RegisteredModel) -> bool:
         """Whether there is, or was, an assignment of ours about this model."""
-        artifact = _artifact(state, model)
-        if artifact is None or state.audit.settled.get(artifact.name) is artifact:
+        artifact, known = _artifact(state, model), state.audit.settled
+        if artifact is None:
+            return False
+        if self._served(state, model):
+            return True
+        if known.get(artifact.name) is artifact:
             return False
         ours = f"StageAssignment/{state.key.namespace}/"
-        if any(self._served(model)) or any(
+        if any(
             isinstance(event, Assignment | Unassignment) and ours in event.record.message
             for event in artifact.events
         ):
             return True
-        state.audit.settled[artifact.name] = artifact
+        known[artifact.name] = artifact
         return False
 
     def _due(self, state: RepositoryState, site: Site) -> list[Due]:
@@ -146,7 +150,7 @@ class AuditTrail:
         artifact, memory, cluster = _artifact(state, model), state.audit, state.author.cluster
         if artifact is None:
             return []
-        told, served = memory.told or {}, self._served(model)
+        told, served = memory.told or {}, self._served(state, model)
         is_known = all(i in told for each in served for i in each.identities(cluster))
         if is_known and memory.settled.get(artifact.name) is artifact:
             return []
@@ -157,10 +161,15 @@ class AuditTrail:
             memory.settled[artifact.name] = artifact
         return due
 
-    def _served(self, model: RegisteredModel) -> list[Served]:
+    def _served(self, state: RepositoryState, model: RegisteredModel) -> list[Served]:
+        """What statuses show, and what they showed before, each tag once."""
         meta = model.metadata
-        shown = (served(a) for a in self._store.assignments(meta.namespace, meta.name))
-        return [each for each in shown if each is not None]
+        found = {tag: each for (name, tag), each in state.audit.seen.items() if name == meta.name}
+        for assignment in self._store.assignments(meta.namespace, meta.name):
+            shown = served(assignment, assignment.status)
+            if shown is not None and (shown.outcome or shown.tag not in found):
+                found[shown.tag] = shown
+        return list(found.values())
 
     async def _read(self, state: RepositoryState, mirror: Mirror) -> None:
         """All of the notes, for what they tell of this cluster and namespace."""

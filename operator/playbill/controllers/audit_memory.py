@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from playbill.api.errors import Trouble
-from playbill.ledger.audit import Identity
+from playbill.ledger.audit import Identity, Served
 from playbill.ledger.state import ArtifactState
+
+MOST_SEEN = 1000
 
 
 @dataclass(slots=True)
@@ -15,19 +17,26 @@ class AuditMemory:
     """`told` are the lines that are there, None while the notes have yet to be read; `tip` the
     commit of the ref that has them, `full` the commits whose notes are too large to be added to.
 
-    `settled` has each artifact as it was when nothing was due about it. Times are those of the
-    monotonic clock: `due_since` when something came to be due, `not_before` when to try again
-    after `trouble`.
+    `seen` are outcomes, by model and tag, that a later promotion may take out of the status before
+    they are written. `settled` has each artifact as it was when nothing was due about it. Times
+    are those of the monotonic clock: `due_since` when something came to be due, `not_before` when
+    to try again after `trouble`.
     """
 
     told: Mapping[Identity, str] | None = None
     tip: str | None = None
     full: Collection[str] = frozenset()
+    seen: dict[tuple[str, str], Served] = field(default_factory=dict)
     settled: dict[str, ArtifactState] = field(default_factory=dict)
     due_since: float | None = None
     not_before: float = 0.0
     failures: int = 0
     trouble: Trouble | None = None
+
+    def saw(self, model: str, served: Served | None) -> None:
+        """An assignment of this model (the object's name) came to an outcome."""
+        if served is not None and len(self.seen) < MOST_SEEN:
+            self.seen[model, served.tag] = served
 
     def read(self, told: Mapping[Identity, str], tip: str | None, full: Collection[str]) -> None:
         """The notes have been read."""
@@ -39,6 +48,8 @@ class AuditMemory:
         self.told = {**(self.told or {}), **told}
         self.tip = tip
         self.due_since, self.failures = None, 0
+        now = {(each.outcome, each.tag) for each in told}
+        self.seen = {k: s for k, s in self.seen.items() if (s.outcome, s.tag) not in now}
 
     def failed(self, trouble: Trouble, *, not_before: float) -> None:
         """What the remote has now is not known."""

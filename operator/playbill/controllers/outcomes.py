@@ -27,9 +27,9 @@ def audit_note(memory: AuditMemory) -> str | None:
     return cut(words, TEXT)
 
 
-def served(assignment: StageAssignment) -> Served | None:
+def served(assignment: StageAssignment, status: StageAssignmentStatus) -> Served | None:
     """What an assignment shows of the tag that it stands for; None for one that tells nothing."""
-    status, spec, meta = assignment.status, assignment.spec, assignment.metadata
+    spec, meta = assignment.spec, assignment.metadata
     recorded = _condition(status, "Recorded")
     if status.current is None or recorded is None or recorded.status != "True":
         return None

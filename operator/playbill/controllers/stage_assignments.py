@@ -11,7 +11,7 @@ from playbill.controllers.audit import GATHER_SECONDS
 from playbill.controllers.conditions import Summary
 from playbill.controllers.desk import RESOURCES
 from playbill.controllers.judging import Judgement, is_hopeless, judge
-from playbill.controllers.outcomes import is_outcome
+from playbill.controllers.outcomes import is_outcome, served
 from playbill.controllers.shell import Shell
 from playbill.controllers.stage_status import Serving, recorded_summary, stage_status
 from playbill.controllers.store import Asking
@@ -91,6 +91,7 @@ class StageAssignments:
         if not await self.shell.reporter.report(assignment, status, settled=settled):
             return 0.0
         if judgement.state is not None and is_outcome(assignment.status, status):
+            judgement.state.audit.saw(assignment.spec.model, served(assignment, status))
             self.shell.look(judgement.state.key, GATHER_SECONDS)
         self._measure(assignment, judgement, serving)
         again = _next_look(serving)

@@ -8,7 +8,7 @@ says why; its version stays.
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from playbill.api.errors import Stalled, Trouble
 from playbill.git.documents import InvalidDocument, flatten, parse_document, parse_mapping
@@ -50,12 +50,22 @@ Wanted = tuple[str, str]
 """A commit (40 hex) and GTO's full name of an artifact."""
 
 
-def read_project(mirror: Mirror, commit: str, artifact: str) -> ArtifactFacts:
+class Reader(Protocol):
+    """What reads files at commits: a Mirror, or a person's clone."""
+
+    def read_many(self, places: Iterable[Place]) -> dict[Place, bytes | Trouble]:
+        """Many files at many commits."""
+
+    def entries(self, places: Iterable[Place]) -> dict[Place, Entry | Trouble]:
+        """What stands at each place, without its content."""
+
+
+def read_project(mirror: Reader, commit: str, artifact: str) -> ArtifactFacts:
     """What is said of one artifact at one commit."""
     return read_projects(mirror, [(commit, artifact)])[commit, artifact]
 
 
-def read_projects(mirror: Mirror, wanted: Iterable[Wanted]) -> dict[Wanted, ArtifactFacts]:
+def read_projects(mirror: Reader, wanted: Iterable[Wanted]) -> dict[Wanted, ArtifactFacts]:
     """Many artifacts at many commits, in eleven git processes at most, two of them fetches.
 
     Raises what `Mirror.read_many` does.
