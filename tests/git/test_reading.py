@@ -24,6 +24,16 @@ def test_files_are_read_at_their_commits(remote: Remote, mirror: Mirror) -> None
     assert answers == dict(zip(places, [b"old", b"new", b"\x00\xff\n"], strict=True))
 
 
+def test_files_of_a_packed_repository_are_read(remote: Remote, mirror: Mirror) -> None:
+    """With bitmaps, as servers have them, a commit that we have speaks for all below it."""
+    commit = remote.commit({"dvc.yaml": "1", "more": "2"})
+    remote.git("gc", "-q", "--prune=now")
+    assert list((remote.path / "objects/pack").glob("*.bitmap"))
+    mirror.fetch()
+    assert mirror.read(commit, ["dvc.yaml"]) == {"dvc.yaml": b"1"}
+    assert mirror.read(commit, ["dvc.yaml", "more"]) == {"dvc.yaml": b"1", "more": b"2"}
+
+
 def test_an_empty_file_is_a_file(remote: Remote, mirror: Mirror) -> None:
     commit = remote.commit({"empty": ""})
     assert mirror.read(commit, ["empty"]) == {"empty": b""}

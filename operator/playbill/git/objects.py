@@ -174,9 +174,14 @@ def _sizes(store: Store, oids: set[str]) -> dict[str, int]:
 
 
 def _fetch_blobs(store: Store, oids: set[str]) -> None:
-    """All in one fetch; a server that gives only what it advertises has to give everything."""
+    """All in one fetch; a server that gives only what it advertises has to give everything.
+
+    Nothing is said of what is here, as in git's own fetching of single objects: a server that
+    is packed with bitmaps would leave out whatever the commits that we have lead to.
+    """
     try:
         store.remote(
+            "-c", "fetch.negotiationAlgorithm=noop",
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
             "--stdin", "origin",
             operation="fetch-blobs", stdin="".join(f"{oid}\n" for oid in sorted(oids)).encode(),
