@@ -103,6 +103,7 @@ def _unanswered(trouble: Trouble) -> Retry:
     return Retry(
         "PushUnanswered",
         f"The server did not say what became of the push; its refs are listed. {trouble.message}",
+        after=trouble.after,
     )
 
 
