@@ -143,7 +143,7 @@ def test_what_a_person_assigned_is_told_in_their_name(house: House) -> None:
     await_told(world, "recorded digits#prod#1", "available digits#prod#1")
     recorded = next(x for x in lines(world.remote) if x.outcome == "recorded")
     assert recorded.details["asked-by"] == "Ada <ada@example.com>"
-    ada.gto("unassign", "digits", "--version", "v1.0.0", "--stage", "prod")
+    ada.gto("deprecate", "digits", "v1.0.0", "prod")
     await_told(
         world,
         "recorded digits#prod#1", "available digits#prod#1", "unassigned digits#prod#1",
