@@ -53,31 +53,26 @@ def intent_of(
     `read_only` one only shows what the ledger says. `may_alias` is its model's word on commits
     that are taken.
     """
-    intent = _intent(resource, artifact=artifact, commit=commit, users=users, since=since)
-    if may_alias and isinstance(intent, VersionIntent):
-        intent = replace(intent, may_alias=True)
+    match resource:
+        case RegisteredModel():
+            intent: AnyIntent = _model_intent(resource)
+        case ModelVersion():
+            lost = _is_before(resource.status.registered_at, since)
+            version = _version_intent(
+                resource, artifact=artifact, commit=commit, users=tuple(users), may_alias=may_alias
+            )
+            intent = _unrecorded(version, resource, commit) if lost else version
+        case StageAssignment():
+            current = resource.status.current
+            lost = _is_before(current.since if current else None, since)
+            stage = _stage_intent(resource, artifact=artifact)
+            intent = replace(stage, recorded=None) if lost else stage
     return replace(intent, read_only=True) if read_only else intent
 
 
-def _intent(
-    resource: Asking,
-    *,
-    artifact: str,
-    commit: str | Trouble | None,
-    users: Iterable[str],
-    since: int,
-) -> AnyIntent:
-    match resource:
-        case RegisteredModel():
-            return _model_intent(resource)
-        case ModelVersion():
-            intent = _version_intent(resource, artifact=artifact, commit=commit, users=tuple(users))
-            return _unrecorded(intent, resource, commit) if _is_lost(resource, since) else intent
-        case StageAssignment():
-            current = resource.status.current
-            lost = current is not None and seconds_of(current.since) < since
-            stage = _stage_intent(resource, artifact=artifact)
-            return replace(stage, recorded=None) if lost else stage
+def _is_before(recorded_at: str | None, since: int) -> bool:
+    """Whether the tag that a status tells of was in another ledger than this one."""
+    return recorded_at is not None and seconds_of(recorded_at) < since
 
 
 def _model_intent(model: RegisteredModel) -> ModelIntent:
@@ -90,7 +85,12 @@ def _model_intent(model: RegisteredModel) -> ModelIntent:
 
 
 def _version_intent(
-    version: ModelVersion, *, artifact: str, commit: str | Trouble | None, users: tuple[str, ...]
+    version: ModelVersion,
+    *,
+    artifact: str,
+    commit: str | Trouble | None,
+    users: tuple[str, ...],
+    may_alias: bool,
 ) -> VersionIntent:
     spec, status = version.spec, version.status
     pinned = status.commit if status.tag else None
@@ -107,15 +107,10 @@ def _version_intent(
         commit=pinned or commit,
         deregistered=spec.deregistered,
         users=users,
+        may_alias=may_alias,
         uri=spec.artifact.uri if spec.artifact else None,
         digest=spec.artifact.digest if spec.artifact else None,
     )
-
-
-def _is_lost(version: ModelVersion, since: int) -> bool:
-    """Whether the tag that the status tells of was in another ledger than this one."""
-    status = version.status
-    return status.registered_at is not None and seconds_of(status.registered_at) < since
 
 
 def _unrecorded(
