@@ -133,3 +133,32 @@ def test_versions_of_bytes_elsewhere_share_a_commit_and_a_new_cluster_knows_wher
         artifact = world.await_ready("mver", f"again-{number}")["artifact"]
         assert (artifact["uri"], artifact["digest"]) == (f"s3://bucket/{number}", digest)
     assert world.tags() == ["digits@v1.0.0", "digits@v2.0.0"]
+
+
+@pytest.mark.parametrize("policy", ["Refuse", "Alias"])
+def test_a_reservation_whose_commit_was_rewritten_away_holds_up_nobody_else(
+    world: World, policy: str
+) -> None:
+    world.model(onCommitTaken=policy)
+    lost = world.remote.commit({"model.bin": "lost"})
+    if policy == "Alias":
+        world.version("first", version="v0.1.0", revision="main")
+        world.await_ready("mver", "first")
+    gate = Gate(world.remote, "pre-receive")
+    world.version("gone", revision="main")
+    gate.await_push()
+    assert world.status("mver", "gone")["pending"]["tags"]
+    world.operator.kill()
+    for tag in world.tags():
+        world.remote.git("update-ref", "-d", f"refs/tags/{tag}")
+    world.remote.git("update-ref", "refs/heads/main", f"{lost}~1")
+    world.remote.git("gc", "-q", "--prune=now")
+    shutil.rmtree(world.operator.directory / "cache")
+    gate.open()
+
+    world.operator.start()
+    world.version("other", version="v3.0.0", revision="main")
+    world.await_ready("mver", "other")
+    world.await_said("mver", "gone", "CommitVanished", lost[:12], "push it again")
+    world.patch("mver", "gone", {"revision": world.remote.commit({"new": "1"})})
+    world.await_ready("mver", "gone")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
@@ -302,6 +302,9 @@ class _Remote:
 
     async def make(self, aliases: Sequence[Alias]) -> None:
         await self.operator.make(aliases)
+
+    async def lacks(self, commits: Collection[str]) -> Collection[str]:
+        return set(commits) - self.operator.made - self.operator.world.commits
 
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         return await self.operator.push(tags)

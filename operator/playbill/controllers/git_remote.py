@@ -93,6 +93,11 @@ class GitRemote:
         """Write commits into the mirror, for tags to be pushed on."""
         await self._run(lambda: self.mirror.write_commits([alias.data for alias in aliases]))
 
+    async def lacks(self, commits: Collection[str]) -> Collection[str]:
+        """Those of these commits that are not here."""
+        found = await self._run(lambda: self.mirror.read_commits(commits))
+        return set(commits) - found.keys()
+
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         """Push all or none."""
         report = await self._run(lambda: self.mirror.push(tags))

@@ -13,7 +13,7 @@ with crashes at every step, late pushes and rival leaders.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from playbill.controllers.pushing import push_part
 from playbill.git.porcelain import Result
 from playbill.ledger.aliases import Alias
 from playbill.ledger.batch import parts
-from playbill.ledger.decisions import Withdraw, Write
+from playbill.ledger.decisions import Repeat, Withdraw, Write
 from playbill.ledger.intents import AnyIntent
 from playbill.ledger.plan import Step, make_plan
 from playbill.ledger.state import Ledger
@@ -65,6 +65,9 @@ class Remote(Protocol):
 
     async def make(self, aliases: Sequence[Alias]) -> None:
         """Have these commits at hand, for tags to be pushed on."""
+
+    async def lacks(self, commits: Collection[str]) -> Collection[str]:
+        """Those of these commits that the repository has no longer."""
 
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         """Push all or none; Retry(PushUnanswered) when it is not known what happened."""
@@ -118,7 +121,8 @@ async def repository_pass(desk: Desk, remote: Remote, terms: Terms) -> Outcome:
         return outcome
     await _withdraw(remote, plan.steps, outcome)
     signed = await _sign(terms.sign, plan.steps, outcome) if terms.sign else plan.steps
-    ready = await _reserve(desk, signed, outcome)
+    present = await _refuse_vanished(remote, signed, outcome)
+    ready = await _reserve(desk, present, outcome)
     await _push(remote, ready, terms.limit, outcome)
     if _is_plain(ready, outcome):
         outcome.snapshot, outcome.unlisted = await remote.landed(outcome.written), True
@@ -188,6 +192,38 @@ async def _sign(sign: Sign, steps: Sequence[Step], outcome: Outcome) -> list[Ste
             trouble = next(tag for tag in tags if isinstance(tag, Trouble))
             outcome.refused[step.intent.asker.uid] = trouble
     return signed
+
+
+async def _refuse_vanished(
+    remote: Remote, steps: Sequence[Step], outcome: Outcome
+) -> Sequence[Step]:
+    """What was reserved once may be on a commit that a rewritten branch has lost since: git
+    could not push it, nor anything with it."""
+    needed = {s.intent.asker.uid: _sources(s) for s in steps if isinstance(s.decision, Repeat)}
+    if not needed:
+        return steps
+    lost = await remote.lacks({commit for commits in needed.values() for commit in commits})
+    kept = []
+    for step in steps:
+        gone = sorted(needed.get(step.intent.asker.uid, frozenset()) & set(lost))
+        if gone:
+            outcome.refused[step.intent.asker.uid] = _vanished(gone[0], step.tags[0].name)
+        else:
+            kept.append(step)
+    return kept
+
+
+def _sources(step: Step) -> set[str]:
+    made = {alias.oid: alias.source for alias in step.aliases}
+    return {made.get(tag.target, tag.target) for tag in step.tags}
+
+
+def _vanished(commit: str, tag: str) -> Stalled:
+    return Stalled(
+        "CommitVanished",
+        f"the commit {commit[:12]} that {tag} is reserved for is gone from the repository, whose "
+        "history was rewritten: push it again under any branch, or set revision to another commit",
+    )
 
 
 async def _reserve(desk: Desk, steps: Sequence[Step], outcome: Outcome) -> list[Step]:

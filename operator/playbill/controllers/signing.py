@@ -34,9 +34,7 @@ class Signers:
                 answers[place] = answer
         return answers
 
-    async def _signed(
-        self, name: str, tags: Sequence[TagObject]
-    ) -> Sequence[TagObject] | Sequence[Trouble]:
+    async def _signed(self, name: str, tags: Sequence[TagObject]) -> Sequence[TagObject | Trouble]:
         try:
             key = SigningKey.from_secret(await self._data(name))
             loop = asyncio.get_running_loop()

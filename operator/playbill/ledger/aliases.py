@@ -53,6 +53,13 @@ class Alias:
         header = b"commit %d\x00" % len(self.data)
         return sha1(header + self.data, usedforsecurity=False).hexdigest()
 
+    @property
+    def source(self) -> str:
+        """The commit that it stands for, its parent."""
+        found = _PARENT.search(self.data)
+        assert found is not None  # noqa: S101 - we made it
+        return found[1].decode()
+
 
 def parse_base(commit: str, data: bytes) -> Base | None:
     """A commit, from its object without git's header; None for what is no commit of git's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -52,6 +52,9 @@ class Empty:
 
     async def make(self, aliases: Sequence[Alias]) -> None:
         del aliases
+
+    async def lacks(self, commits: Collection[str]) -> Collection[str]:
+        return set(commits) - {commit(1)}
 
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         self.place.pushed += tags
