@@ -92,7 +92,7 @@ def _return(intent: ModelIntent, view: View, artifact: ArtifactView, now: int) -
 def renew(
     *, view: View, intent: Intent, artifact: ArtifactView, undone_by: Sequence[TagObject], now: int
 ) -> tuple[TagObject, ...]:
-    """The tag that keeps a deprecated artifact so though these tags are written, if they undo it."""
+    """The tag that keeps a deprecated artifact so, if these tags would revive it."""
     if not artifact.deprecated or all(t.seconds < artifact.events[-1].seconds for t in undone_by):
         return ()
     last = max(artifact.last_seconds, *(t.seconds for t in undone_by))
