@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from playbill.api.adoption import Adopt
-from playbill.api.errors import Trouble, Waiting
+from playbill.api.errors import Stalled, Trouble, Waiting
 from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
@@ -193,7 +193,7 @@ class Catalogue:
         state = self.state_of(model)
         adopted = is_adopted(resource)
         if not isinstance(resource, RegisteredModel) and not adopted:
-            refuse_claimed(resource, (t for t in self.twins(resource) if not is_adopted(t)))
+            refuse_claimed(resource, filter(self._may_own, self.twins(resource)))
         meta = resource.metadata
         return intent_of(
             resource,
@@ -204,6 +204,16 @@ class Catalogue:
             since=known_since(model, state.view) if state.view else 0,
             read_only=adopted,
         )
+
+    def _may_own(self, resource: Asking) -> bool:
+        """Whether the object's claim counts: an adopted one has none, nor has one of whoever
+        cannot read the repository, lest a namespace should squat on what is not its own."""
+        model = self.model_of(resource)
+        place = self._entries.get(key_of(model)) if model else None
+        if not isinstance(place, RepositoryKey) or is_adopted(resource):
+            return False
+        state = self._states[place]
+        return state.view is not None or not isinstance(state.trouble, Stalled | Waiting)
 
     def _users(self, resource: Asking) -> list[str]:
         """The live assignments that name a version."""

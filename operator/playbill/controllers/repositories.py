@@ -241,6 +241,8 @@ class Repositories:
             everyone = first or had_trouble or model.artifact in changed
             if everyone or moved:
                 woken.add(key_of(model))
+            if first or had_trouble:
+                woken |= self._rivals(model)
             if everyone:
                 woken |= self._dependents(model)
             elif moved:
@@ -253,6 +255,12 @@ class Repositories:
         resource = next((r for r in found if r and r.metadata.uid == uid), None)
         if resource is not None:
             state.rejected[uid] = (resource.metadata.generation, trouble)
+
+    def _rivals(self, model: RegisteredModel) -> set[ObjectKey]:
+        """What other namespaces claim of the same model: a claim counts while one can read."""
+        same = self._catalogue.same_models(model)
+        others = (m for m in same if m.metadata.namespace != model.metadata.namespace)
+        return {key for other in others for key in self._dependents(other)}
 
     def _dependents(self, model: RegisteredModel) -> set[ObjectKey]:
         meta = model.metadata
@@ -288,6 +296,8 @@ class Repositories:
                 extra={"reason": trouble.reason, "repository": state.url.canonical},
             )  # fmt: skip
             state.trouble = trouble
+            for key in {key for model in site.models for key in self._rivals(model)}:
+                self._wake(key)
         for home in site.homes:
             self._wake(key_of(home))
         for model in site.models:

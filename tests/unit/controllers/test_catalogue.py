@@ -8,7 +8,7 @@ import pytest
 from tests.unit.controllers.objects import URL, raw_model, raw_stage, raw_version
 from tests.unit.ledger.book import commit
 
-from playbill.api.errors import Stalled
+from playbill.api.errors import Retry, Stalled
 from playbill.api.registered_model import RegisteredModel
 from playbill.controllers.catalogue import Catalogue
 from playbill.controllers.keys import Kind, ObjectKey, RepositoryKey
@@ -195,3 +195,15 @@ def test_a_model_that_is_gone_is_nobody_s_twin(registry: Registry) -> None:
     registry.stage(namespace="there")
     registry.catalogue.remove(ObjectKey("RegisteredModel", "there", "digits"))
     assert registry.twins(one) == {"ns-digits-prod"}
+
+
+def test_who_cannot_read_the_repository_claims_nothing_of_it(registry: Registry) -> None:
+    registry.model()
+    squatter = registry.model(namespace="there")
+    registry.stage(namespace="there")
+    late = registry.stage(meta=YOUNGER)
+    registry.catalogue.state_of(squatter).trouble = Stalled("AuthenticationFailed", "no")
+    assert registry.catalogue.intend(late) is not None
+    registry.catalogue.state_of(squatter).trouble = Retry("RemoteUnavailable", "not now")
+    with pytest.raises(Stalled, match="older StageAssignment"):
+        registry.catalogue.intend(late)
