@@ -135,7 +135,8 @@ class ModelVersionSpec(Model):
     deregistered: Annotated[
         bool,
         Field(
-            description="True records that the version is withdrawn, once no stage uses it.",
+            description="True records that the version is withdrawn, once no stage uses it; set "
+            "back to false by the same object, it is registered again.",
         ),
     ] = False
     message: Annotated[

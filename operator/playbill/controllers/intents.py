@@ -155,7 +155,10 @@ def _recorded_tag(assignment: StageAssignment) -> str | None:
     current, spec = assignment.status.current, assignment.spec
     if current is None or (spec.version is None and spec.follow is None):
         return None
-    if assignment.status.observed_generation != assignment.metadata.generation:
+    recorded = next((c for c in assignment.status.conditions if c.type == "Recorded"), None)
+    if recorded is None or recorded.status == "Unknown":
+        return None
+    if recorded.observed_generation != assignment.metadata.generation:
         return None
     version = spec.version or current.version
     return current.tag if current.version.removeprefix("v") == version.removeprefix("v") else None
@@ -226,6 +229,8 @@ def _is_due_to(resource: Asking, artifact: str, name: TagName | None) -> bool:
         case ModelVersion():
             return isinstance(name, RegistrationTag | DeregistrationTag)
         case StageAssignment():
+            if isinstance(name, DeprecationTag):
+                return True  # a stage of a deprecated model is emptied without reviving it
             return (
                 isinstance(name, AssignmentTag | UnassignmentTag)
                 and name.stage == resource.spec.stage

@@ -97,10 +97,14 @@ def _summary(judgement: Judgement) -> Summary | None:
     return None
 
 
+_NOT_OURS = frozenset({"TagVanished", "VersionMoved", "VersionTaken"})
+"""What git holds under the number is not what this object recorded: its status stays."""
+
+
 def _known(version: ModelVersion, judgement: Judgement) -> VersionState | None:
     """The version in the ledger that the object is about, if it is there."""
     artifact = judgement.artifact
-    if artifact is None:
+    if artifact is None or (judgement.trouble and judgement.trouble.reason in _NOT_OURS):
         return None
     event = judgement.settled.event if judgement.settled else None
     if isinstance(event, Registration | Deregistration):

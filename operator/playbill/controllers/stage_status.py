@@ -48,7 +48,7 @@ def stage_status(
     known: dict[str, Any] = {"current": old.current, "history": old.history}
     if artifact is not None:
         known = _ledger_part(assignment, artifact)
-    if summary.reason == "TagVanished":
+    if summary.reason in {"TagVanished", "VersionMoved"}:
         known["current"] = old.current  # what is served still, and the tag that is missed
     return StageAssignmentStatus(
         observed_generation=generation if summary.final else old.observed_generation,

@@ -213,7 +213,16 @@ def _outranks(own: Registration, artifact: ArtifactView, other: str, view: View)
 
 
 def _refuse_other_commit(intent: VersionIntent, view: View, known: VersionState) -> None:
-    """A version that exists is the one that is meant, unless the spec names another commit."""
+    """A version that exists is the one that is meant, unless the spec names another commit, or
+    it was on another one when this object recorded it."""
+    here = {known.commit, source_of(known)}
+    if intent.recorded and isinstance(intent.commit, str) and intent.commit not in here:
+        raise Stalled(
+            "VersionMoved",
+            f"{known.version} of {intent.artifact} was commit {intent.commit[:12]} when this object "
+            f"recorded it, and {known.registration.tagger} has it on {known.commit[:12]} since: "
+            "push the old tag again, or delete this object and create another one to accept that",
+        )
     if intent.revision is None:
         return
     own = asked_for_by(known.registration, intent.asker.uid) or _same_resource(
@@ -224,7 +233,7 @@ def _refuse_other_commit(intent: VersionIntent, view: View, known: VersionState)
     wanted = intent.revision if intent.pinned else intent.commit
     if wanted is None:
         raise _not_resolved()
-    if not isinstance(wanted, str) or wanted in {known.commit, source_of(known)}:
+    if not isinstance(wanted, str) or wanted in here:
         return
     raise Stalled(
         "VersionTaken",

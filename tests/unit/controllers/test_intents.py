@@ -66,7 +66,8 @@ CURRENT = {"version": "v1.0.0", "commit": commit(1), "tag": "m#prod#1", "since":
 def test_a_stage_is_on_record_when_its_present_generation_was_answered(
     spec: str | None, observed: int, recorded: str | None
 ) -> None:
-    status = {"current": CURRENT, "observedGeneration": observed}
+    answer = condition("Recorded", observedGeneration=observed)
+    status = {"current": CURRENT, "observedGeneration": 0, "conditions": [answer]}
     found = intent_of(stage(version=spec, status=status), artifact="m")
     assert isinstance(found, StageIntent)
     assert found.recorded == recorded
