@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from playbill.api.errors import Trouble
@@ -60,6 +61,16 @@ FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 3600.0
 """Seconds until a server that takes no notes is asked again: doubled each time."""
 
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A model with what its assignments show, and the lines about that which are missing."""
+
+    artifact: ArtifactState
+    shown: list[Served]
+    missing: frozenset[Identity]
+
+
 OpenRemote = Callable[[], AbstractAsyncContextManager[GitRemote]]
 
 logger = logging.getLogger("playbill.audit")
@@ -89,44 +100,46 @@ class AuditTrail:
         memory, now = state.audit, time.monotonic()
         if now < memory.not_before:
             return memory.not_before - now
-        if not self._is_due(state, site, now):
-            return None
         try:
-            if memory.told is None:
+            if memory.told is None and not await self._begin(state, site, remote):
+                return None
+            wait = self._wait(state, site, now)
+            if wait:
+                return wait
+            if wait is not None:
                 async with remote() as opened:
-                    await self._read(state, opened.mirror)
-                if not self._is_due(state, site, now):
-                    self._clear(state, site)
-                    return None
-            gathered = now - (memory.due_since or now)
-            if gathered < GATHER_SECONDS:
-                return GATHER_SECONDS - gathered
-            async with remote() as opened:
-                await self._append(state, site, opened.mirror)
+                    await self._append(state, site, opened.mirror)
         except Trouble as trouble:
             return self._fail(state, site, trouble)
         self._clear(state, site)
         return None
 
-    def _is_due(self, state: RepositoryState, site: Site, now: float) -> bool:
-        """Whether something is due, or may be as far as is known without the notes."""
+    async def _begin(self, state: RepositoryState, site: Site, remote: OpenRemote) -> bool:
+        """Read what is there, if anybody here has something to tell."""
+        if not any(self._is_concerned(state, model) for model in site.audited):
+            return False
+        async with remote() as opened:
+            await self._read(state, opened.mirror)
+        await self._due(state, site)
+        return True
+
+    def _wait(self, state: RepositoryState, site: Site, now: float) -> float | None:
+        """How long lines have yet to gather; None when there seem to be none."""
         memory = state.audit
-        if memory.told is None:
-            return any(self._is_concerned(state, model) for model in site.audited)
-        if not self._due(state, site):
+        if not self._open(state, site):
             memory.due_since = None
-        elif memory.due_since is None:
-            memory.due_since = now
-        return memory.due_since is not None
+            return None
+        memory.due_since = memory.due_since or now
+        return max(0.0, memory.due_since + GATHER_SECONDS - now)
 
     def _is_concerned(self, state: RepositoryState, model: RegisteredModel) -> bool:
         """Whether there is, or was, an assignment of ours about this model."""
-        artifact, known = _artifact(state, model), state.audit.settled
+        artifact, memory = _artifact(state, model), state.audit
         if artifact is None:
             return False
         if self._served(state, model):
             return True
-        if known.get(artifact.name) is artifact:
+        if memory.is_settled(artifact, frozenset()):
             return False
         ours = f"StageAssignment/{state.key.namespace}/"
         if any(
@@ -134,32 +147,48 @@ class AuditTrail:
             for event in artifact.events
         ):
             return True
-        known[artifact.name] = artifact
+        memory.settle(artifact, frozenset())
         return False
 
-    def _due(self, state: RepositoryState, site: Site) -> list[Due]:
-        """What is missing in the notes, each line once, by time."""
-        found: dict[Identity, Due] = {}
+    def _open(self, state: RepositoryState, site: Site) -> list[_Open]:
+        """The models about which something may be due, told at a glance."""
+        memory, told, found = state.audit, state.audit.told or {}, []
         for model in site.audited:
-            for due in self._due_about(state, model):
-                if due.commit not in state.audit.full:
-                    found.setdefault(due.line.identity, due)
-        return sorted(found.values(), key=lambda due: due.line.seconds)
+            artifact, shown = _artifact(state, model), self._served(state, model)
+            if artifact is None:
+                continue
+            identities = (i for each in shown for i in each.identities(state.author.cluster))
+            missing = frozenset(i for i in identities if i not in told)
+            if not memory.is_settled(artifact, missing):
+                found.append(_Open(artifact, shown, missing))
+        return found
 
-    def _due_about(self, state: RepositoryState, model: RegisteredModel) -> list[Due]:
-        artifact, memory, cluster = _artifact(state, model), state.audit, state.author.cluster
-        if artifact is None:
-            return []
-        told, served = memory.told or {}, self._served(state, model)
-        is_known = all(i in told for each in served for i in each.identities(cluster))
-        if is_known and memory.settled.get(artifact.name) is artifact:
-            return []
-        due = due_lines(
-            artifact, cluster=cluster, namespace=state.key.namespace, served=served, told=told
+    async def _due(self, state: RepositoryState, site: Site) -> list[Due]:
+        """What is missing in the notes, each line once, by time.
+
+        A long history takes a tenth of a second, which nobody else has to wait for.
+        """
+        cluster, namespace = state.author.cluster, state.key.namespace
+        asked, told = self._open(state, site), state.audit.told or {}
+        answers = await self._run(
+            lambda: [
+                due_lines(
+                    each.artifact,
+                    cluster=cluster,
+                    namespace=namespace,
+                    served=each.shown,
+                    told=told,
+                )
+                for each in asked
+            ]
         )
-        if not due:
-            memory.settled[artifact.name] = artifact
-        return due
+        found: dict[Identity, Due] = {}
+        for each, answer in zip(asked, answers, strict=True):
+            wanted = {d.line.identity: d for d in answer if d.commit not in state.audit.full}
+            found |= wanted
+            if not wanted:
+                state.audit.settle(each.artifact, each.missing)
+        return sorted(found.values(), key=lambda due: due.line.seconds)
 
     def _served(self, state: RepositoryState, model: RegisteredModel) -> list[Served]:
         """What statuses show, and what they showed before, each tag once."""
@@ -186,7 +215,7 @@ class AuditTrail:
 
     async def _append(self, state: RepositoryState, site: Site, mirror: Mirror) -> None:
         for _ in range(TRIES):
-            due = self._due(state, site)
+            due = await self._due(state, site)
             if not due:
                 return
             try:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from playbill.api.errors import Trouble
-from playbill.ledger.audit import Identity, Served
+from playbill.ledger.audit import Identity, Mark, Served, mark
 from playbill.ledger.state import ArtifactState
 
 MOST_SEEN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An artifact when nothing could be told of it, and what was missing even so: lines about a
+    tag that is gone, or for a note that cannot be added to."""
+
+    artifact: ArtifactState
+    mark: Mark
+    missing: frozenset[Identity]
 
 
 @dataclass(slots=True)
@@ -27,11 +37,25 @@ class AuditMemory:
     tip: str | None = None
     full: Collection[str] = frozenset()
     seen: dict[tuple[str, str], Served] = field(default_factory=dict)
-    settled: dict[str, ArtifactState] = field(default_factory=dict)
+    settled: dict[str, Settled] = field(default_factory=dict)
     due_since: float | None = None
     not_before: float = 0.0
     failures: int = 0
     trouble: Trouble | None = None
+
+    def is_settled(self, artifact: ArtifactState, missing: frozenset[Identity]) -> bool:
+        """Whether nothing has changed since nothing could be told; `missing` are lines about what
+        assignments show. Registrations alone change nothing."""
+        known = self.settled.get(artifact.name)
+        if known is None or not missing <= known.missing:
+            return False
+        if known.artifact is not artifact and known.mark == mark(artifact):
+            known = self.settled[artifact.name] = replace(known, artifact=artifact)
+        return known.artifact is artifact
+
+    def settle(self, artifact: ArtifactState, missing: frozenset[Identity]) -> None:
+        """Nothing more can be told."""
+        self.settled[artifact.name] = Settled(artifact, mark(artifact), missing)
 
     def saw(self, model: str, served: Served | None) -> None:
         """An assignment of this model (the object's name) came to an outcome."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, get_args
 
-from playbill.ledger.events import Assignment, LedgerEvent
+from playbill.ledger.events import Assignment, LedgerEvent, Registration
 from playbill.ledger.message import CHANGE, CLUSTER, REASON, REQUESTED_BY, RESOURCE
 from playbill.ledger.state import ArtifactState
 from playbill.ledger.story import Tenure, timelines
@@ -200,6 +200,19 @@ def due_lines(
                     found.setdefault(line.identity, Due(tenure.commit, line))
     missing = [due for known, due in found.items() if known not in told]
     return sorted(missing, key=lambda due: (due.line.seconds, _OUTCOMES.index(due.line.outcome)))
+
+
+Mark = tuple[int, tuple[str, ...]]
+
+
+def mark(artifact: ArtifactState) -> Mark:
+    """What changes whenever lines about an artifact come to be due, told at a glance.
+
+    A registration alone makes none due, but by bringing a version back to a stage.
+    """
+    events = sum(not isinstance(event, Registration) for event in artifact.events)
+    winners = (stage.winner for stage in artifact.stages.values())
+    return events, tuple(winner.assignment.tag for winner in winners if winner)
 
 
 def _resource(assignment: Assignment, cluster: str, namespace: str) -> str:
