@@ -130,7 +130,9 @@ def wanted_parts(
     return found
 
 
-def versions_to_show(artifact: ArtifactView, keep: int, asked: Collection[str]) -> list[VersionState]:
+def versions_to_show(
+    artifact: ArtifactView, keep: int, asked: Collection[str]
+) -> list[VersionState]:
     """The highest registered versions, and all that hold a stage."""
     if artifact.state is None:
         return []

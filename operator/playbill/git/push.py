@@ -99,7 +99,7 @@ def _push(store: Store, staging: str, names: Sequence[str]) -> Mapping[str, Resu
     return results
 
 
-def _unanswered(trouble: Trouble) -> Retry:
+def _unanswered(trouble: Retry) -> Retry:
     return Retry(
         "PushUnanswered",
         f"The server did not say what became of the push; its refs are listed. {trouble.message}",

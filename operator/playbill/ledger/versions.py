@@ -219,9 +219,9 @@ def _refuse_other_commit(intent: VersionIntent, view: View, known: VersionState)
     if intent.recorded and isinstance(intent.commit, str) and intent.commit not in here:
         raise Stalled(
             "VersionMoved",
-            f"{known.version} of {intent.artifact} was commit {intent.commit[:12]} when this object "
-            f"recorded it, and {known.registration.tagger} has it on {known.commit[:12]} since: "
-            "push the old tag again, or delete this object and create another one to accept that",
+            f"{known.version} of {intent.artifact} was commit {intent.commit[:12]} when this "
+            f"object recorded it, and {known.registration.tagger} has it on {known.commit[:12]} "
+            "since: push the old tag again, or delete this object and create another one to accept that",
         )
     if intent.revision is None:
         return
