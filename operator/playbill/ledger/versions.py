@@ -221,7 +221,7 @@ def _refuse_other_commit(intent: VersionIntent, view: View, known: VersionState)
             "VersionMoved",
             f"{known.version} of {intent.artifact} was commit {intent.commit[:12]} when this "
             f"object recorded it, and {known.registration.tagger} has it on {known.commit[:12]} "
-            "since: push the old tag again, or delete this object and create another one to accept that",
+            "since: push the old tag again, or create this object anew to accept that",
         )
     if intent.revision is None:
         return
