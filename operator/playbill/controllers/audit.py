@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from playbill.api.errors import Trouble
-from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
-from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.audit_details import Details
 from playbill.controllers.git_remote import GitRemote
 from playbill.controllers.keys import ObjectKey
-from playbill.controllers.outcomes import image_ids, served
+from playbill.controllers.outcomes import served
 from playbill.controllers.queue import pause
 from playbill.controllers.repository_state import RepositoryState
 from playbill.controllers.site import Site
@@ -32,10 +31,7 @@ from playbill.git.mirror import Mirror
 from playbill.git.notes import NotesMoved, Signature, append_notes, fetch_notes, read_notes
 from playbill.git.store import Store as MirrorStore
 from playbill.kube.client import Kube
-from playbill.kube.resources import PODS
-from playbill.ledger.aliases import told as told_at_registration
 from playbill.ledger.audit import (
-    MOST_IMAGES,
     Due,
     Identity,
     Line,
@@ -45,9 +41,7 @@ from playbill.ledger.audit import (
     told_by,
 )
 from playbill.ledger.events import Assignment, Unassignment
-from playbill.ledger.message import ARTIFACT_DIGEST
 from playbill.ledger.state import ArtifactState
-from playbill.rollout.render import ASSIGNMENT_LABEL
 
 T = TypeVar("T")
 
@@ -87,7 +81,7 @@ class AuditTrail:
         executor: ThreadPoolExecutor,
         wake: Callable[[ObjectKey], None],
     ) -> None:
-        self._kube = kube
+        self._details = Details(kube, store)
         self._store = store
         self._executor = executor
         self._wake = wake
@@ -219,7 +213,7 @@ class AuditTrail:
             if not due:
                 return
             try:
-                await self._write(state, mirror, [await self._in_full(state, d) for d in due])
+                await self._write(state, mirror, [await self._details.fill(state, d) for d in due])
             except NotesMoved:
                 await self._read(state, mirror)
             else:
@@ -245,44 +239,6 @@ class AuditTrail:
             "%s in the notes of %s", subject, state.url.canonical,
             extra={"lines": len(lines), "repository": state.url.canonical},
         )  # fmt: skip
-
-    async def _in_full(self, state: RepositoryState, due: Due) -> Due:
-        """With the bytes that were meant, and the images of the pods that serve them."""
-        line, details = due.line, {}
-        if line.outcome in {"recorded", "available"}:
-            assignment = self._assignment(line)
-            if line.outcome == "available" and assignment is not None:
-                details["images"] = await self._images(assignment, line.version)
-            details["digest"] = self._digest(state, due, assignment)
-        return Due(due.commit, line.with_details({k: v for k, v in details.items() if v}))
-
-    def _assignment(self, line: Line) -> StageAssignment | None:
-        _, namespace, name = line.details["resource"].split("/")
-        found = self._store.get(ObjectKey("StageAssignment", namespace, name))
-        return found if isinstance(found, StageAssignment) else None
-
-    def _digest(self, state: RepositoryState, due: Due, assignment: StageAssignment | None) -> str:
-        """As the workload has it: what the version's object says, else its tag, else the files."""
-        slot = f"@{due.line.version.removeprefix('v')}"
-        if assignment is not None:
-            namespace, model = assignment.metadata.namespace, assignment.spec.model
-            for found in self._store.claimants(namespace, model, slot):
-                if isinstance(found, ModelVersion) and found.spec.artifact is not None:
-                    return found.spec.artifact.digest or ""
-        artifact = state.view.artifact(due.line.artifact) if state.view else None
-        known = artifact.version(due.line.version) if artifact else None
-        facts = state.facts.get((due.commit, due.line.artifact))
-        at_registration = told_at_registration(known, ARTIFACT_DIGEST) if known else None
-        return at_registration or (facts.digest if facts else "")
-
-    async def _images(self, assignment: StageAssignment, version: str) -> str:
-        meta = assignment.metadata
-        selector = f"{ASSIGNMENT_LABEL}={meta.name}"
-        try:
-            pods, _ = await self._kube.list(PODS, meta.namespace, label_selector=selector)
-        except Trouble:
-            return ""  # a right that an operator can be run without
-        return ",".join(image_ids(pods, version)[:MOST_IMAGES])
 
     def _fail(self, state: RepositoryState, site: Site, trouble: Trouble) -> float:
         memory = state.audit

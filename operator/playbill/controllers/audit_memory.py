@@ -28,7 +28,7 @@ class AuditMemory:
     commit of the ref that has them, `full` the commits whose notes are too large to be added to.
 
     `seen` are outcomes, by model and tag, that a later promotion may take out of the status before
-    they are written. `settled` has each artifact as it was when nothing was due about it. Times
+    they are written. `settled` has each artifact as it was when nothing could be told. Times
     are those of the monotonic clock: `due_since` when something came to be due, `not_before` when
     to try again after `trouble`.
     """
@@ -55,6 +55,9 @@ class AuditMemory:
 
     def settle(self, artifact: ArtifactState, missing: frozenset[Identity]) -> None:
         """Nothing more can be told."""
+        known = self.settled.get(artifact.name)
+        if known is not None and known.artifact is artifact:  # another object for the same model
+            missing |= known.missing
         self.settled[artifact.name] = Settled(artifact, mark(artifact), missing)
 
     def saw(self, model: str, served: Served | None) -> None:
