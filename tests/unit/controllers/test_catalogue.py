@@ -13,7 +13,7 @@ from playbill.api.registered_model import RegisteredModel
 from playbill.controllers.catalogue import Catalogue
 from playbill.controllers.keys import Kind, ObjectKey, RepositoryKey
 from playbill.controllers.repository_state import Resolved
-from playbill.controllers.store import Resource, Store, key_of
+from playbill.controllers.store import Asking, Store, key_of
 from playbill.git.url import UrlPolicy
 from playbill.ledger.intents import VersionIntent
 from playbill.ledger.view import Author
@@ -30,8 +30,9 @@ class Registry:
             store=self.store, policy=UrlPolicy(), author=Author(cluster="here")
         )
 
-    def put(self, kind: Kind, raw: Any) -> Resource:
+    def put(self, kind: Kind, raw: Any) -> Asking:
         _, now = self.store.put(kind, raw)
+        assert isinstance(now, Asking)
         if isinstance(now, RegisteredModel):
             self.catalogue.enter(now)
         return now
@@ -42,15 +43,15 @@ class Registry:
         assert isinstance(found, RegisteredModel)
         return found
 
-    def stage(self, name: str = "digits-prod", *, namespace: str = "ns", **more: Any) -> Resource:
+    def stage(self, name: str = "digits-prod", *, namespace: str = "ns", **more: Any) -> Asking:
         meta = {"namespace": namespace, "uid": f"{namespace}-{name}"} | more.pop("meta", {})
         return self.put("StageAssignment", raw_stage(name, meta=meta, **more))
 
-    def version(self, name: str = "v1", *, namespace: str = "ns", **more: Any) -> Resource:
+    def version(self, name: str = "v1", *, namespace: str = "ns", **more: Any) -> Asking:
         meta = {"namespace": namespace, "uid": f"{namespace}-{name}"} | more.pop("meta", {})
         return self.put("ModelVersion", raw_version(name, meta=meta, **more))
 
-    def twins(self, resource: Resource) -> set[str]:
+    def twins(self, resource: Asking) -> set[str]:
         return {t.metadata.uid for t in self.catalogue.twins(resource)}
 
 
