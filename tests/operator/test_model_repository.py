@@ -35,7 +35,7 @@ def models(world: World) -> dict[str, Object]:
     return {m["spec"].get("artifact", m["metadata"]["name"]): m for m in named}
 
 
-def parts(world: World, kind: str, model: str) -> dict[str, Object]:
+def parts(world: World, kind: str, model: str) -> dict[str, str]:
     """The adopted objects of a kind and model, by version or stage."""
     found = world.kubectl.json("get", kind, "-n", world.namespace, "-l", ADOPTED)["items"]
     mine = [p["spec"] for p in found if p["spec"]["model"] == model]
