@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_each_kind_of_server_is_believed_by_its_proof_and_nobody_else(
         commit = f"HEAD~{number}"
         world.gto("register", "digits", commit, "--version", version, "--push", clone=clone)
         assert post(port, path, headers) == 202
-        eventually(lambda version=version: version in shown(world))
+        eventually(partial(appears, world, version))
 
     world.gto("register", "late", "HEAD", "--version", "v9.0.0", "--push", clone=clone)
     before = looks(world)
@@ -81,7 +82,7 @@ def test_each_kind_of_server_is_believed_by_its_proof_and_nobody_else(
     time.sleep(1)
     assert looks(world) == before
     assert post(port, path, GENUINE["github"]) == 202
-    eventually(lambda: "v9.0.0" in shown(world))
+    eventually(partial(appears, world, "v9.0.0"))
     assert TOKEN not in world.operator.log.read_text()
 
 
@@ -112,6 +113,10 @@ def looks(world: World) -> float:
     found = world.operator.metric("playbill_git_operation_duration_seconds_count", operation="list")
     assert found
     return found
+
+
+def appears(world: World, version: str) -> bool:
+    return version in shown(world)
 
 
 def shown(world: World) -> set[str]:
