@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeGuard
 
 from playbill.api.errors import Retry, Trouble
-from playbill.controllers.repository_pass import Snapshot, Terms, repository_pass
+from playbill.controllers.inventory.snapshot import Snapshot
+from playbill.controllers.repository.repository_pass import Terms, repository_pass
 from playbill.git.porcelain import AlreadyThere, Exists, NotTried, Pushed, Result
 from playbill.ledger.aliases import Alias, Base
 from playbill.ledger.decisions import Settled

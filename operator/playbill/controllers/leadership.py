@@ -9,9 +9,9 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
-from playbill.controllers.hooks import application
 from playbill.controllers.http import HealthServer, HttpServer
 from playbill.controllers.operator import Operator
+from playbill.controllers.watch.hooks import application
 from playbill.kube.client import Kube
 from playbill.kube.lease import LeaderLease
 from playbill.metrics import Metrics

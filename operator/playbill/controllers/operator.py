@@ -15,24 +15,24 @@ from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
-from playbill.controllers.adoption import Adoption
-from playbill.controllers.catalogue import Catalogue
-from playbill.controllers.desk import RESOURCES
-from playbill.controllers.hooks import Hooks
-from playbill.controllers.informer import Informer
-from playbill.controllers.keys import ObjectKey, RepositoryKey
-from playbill.controllers.model_repositories import ModelRepositories
-from playbill.controllers.model_versions import ModelVersions
-from playbill.controllers.queue import KeyedQueue
-from playbill.controllers.reactions import Reactions
-from playbill.controllers.registered_models import RegisteredModels
-from playbill.controllers.reporting import Reporter
-from playbill.controllers.repositories import Repositories
-from playbill.controllers.resync import resync
-from playbill.controllers.shell import Shell
-from playbill.controllers.stage_assignments import StageAssignments
-from playbill.controllers.store import Resource, Store
-from playbill.controllers.workloads import Workloads
+from playbill.controllers.inventory.catalogue import Catalogue
+from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
+from playbill.controllers.inventory.kinds import RESOURCES
+from playbill.controllers.inventory.store import Resource, Store
+from playbill.controllers.objects.adoption import Adoption
+from playbill.controllers.objects.model_repositories import ModelRepositories
+from playbill.controllers.objects.model_versions import ModelVersions
+from playbill.controllers.objects.registered_models import RegisteredModels
+from playbill.controllers.objects.reporting import Reporter
+from playbill.controllers.objects.shell import Shell
+from playbill.controllers.objects.stage_assignments import StageAssignments
+from playbill.controllers.objects.workloads import Workloads
+from playbill.controllers.repository.repositories import Repositories
+from playbill.controllers.watch.hooks import Hooks
+from playbill.controllers.watch.informer import Informer
+from playbill.controllers.watch.queue import KeyedQueue
+from playbill.controllers.watch.reactions import Reactions
+from playbill.controllers.watch.resync import resync
 from playbill.git.cache import MirrorCache
 from playbill.git.command import Git, GitSettings
 from playbill.git.url import UrlPolicy

@@ -13,7 +13,7 @@ from tests.unit.ledger.book import asker, tag, view
 
 from playbill.api.adoption import Adopt
 from playbill.api.model_repository import ModelRepository
-from playbill.controllers.adopted import (
+from playbill.controllers.inventory.adopted import (
     LABELS,
     LONGEST_NAME,
     is_adopted,
@@ -24,7 +24,7 @@ from playbill.controllers.adopted import (
     wanted_models,
     wanted_parts,
 )
-from playbill.controllers.store import MODELS
+from playbill.controllers.inventory.store import MODELS
 from playbill.ledger.tagobject import TagObject
 
 LISTED = {"digits": "model", "nlp:mood": "model", "numbers": "dataset", "plain": ""}

@@ -1,6 +1,6 @@
 """When a model is looked at in full for lines that may be due."""
 
-from playbill.controllers.audit_memory import AuditMemory
+from playbill.controllers.inventory.audit_memory import AuditMemory
 from playbill.ledger.audit import Identity, Served
 from playbill.ledger.events import TagRecord
 from playbill.ledger.fold import fold

@@ -10,10 +10,10 @@ from tests.unit.ledger.book import commit
 
 from playbill.api.errors import Retry, Stalled
 from playbill.api.registered_model import RegisteredModel
-from playbill.controllers.catalogue import Catalogue
-from playbill.controllers.keys import Kind, ObjectKey, RepositoryKey
-from playbill.controllers.repository_state import Resolved
-from playbill.controllers.store import Asking, Store, key_of
+from playbill.controllers.inventory.catalogue import Catalogue
+from playbill.controllers.inventory.keys import Kind, ObjectKey, RepositoryKey
+from playbill.controllers.inventory.repository_state import Resolved
+from playbill.controllers.inventory.store import Asking, Store, key_of
 from playbill.git.url import UrlPolicy
 from playbill.ledger.intents import VersionIntent
 from playbill.ledger.view import Author

@@ -7,7 +7,8 @@ from tests.unit.controllers.objects import condition
 
 from playbill.api.base import Condition
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
-from playbill.controllers.conditions import Part, Phase, Summary, conditions, timestamp
+from playbill.api.times import timestamp
+from playbill.controllers.status.conditions import Part, Phase, Summary, conditions
 
 NOW = "2026-07-01T12:00:00Z"
 THEN = "2026-01-01T00:00:00Z"

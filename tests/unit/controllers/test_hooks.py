@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from playbill.controllers.hooks import hook_path, is_genuine
-from playbill.controllers.keys import ObjectKey
+from playbill.controllers.inventory.keys import ObjectKey
+from playbill.controllers.watch.hooks import hook_path, is_genuine
 
 TOKEN = "It's a Secret to Everybody"
 BODY = b"Hello, World!"

@@ -10,15 +10,15 @@ from tests.unit.controllers.objects import condition, model, stage, version
 from tests.unit.ledger.book import commit, tag
 
 from playbill.api.errors import Stalled
-from playbill.controllers.desk import pending
-from playbill.controllers.intents import (
+from playbill.controllers.inventory.intents import (
     intent_of,
     owner_of,
     refuse_claimed,
     reservation_of,
     spec_hash,
 )
-from playbill.controllers.store import Asking
+from playbill.controllers.inventory.store import Asking
+from playbill.controllers.repository.desk import pending
 from playbill.ledger.aliases import Base, make_alias
 from playbill.ledger.intents import ModelIntent, Reservation, StageIntent, VersionIntent
 from playbill.ledger.tagobject import TagObject

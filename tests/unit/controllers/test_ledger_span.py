@@ -6,9 +6,9 @@ import pytest
 from tests.unit.controllers.objects import model, version
 from tests.unit.ledger.book import commit, tag, view
 
-from playbill.controllers.conditions import timestamp
-from playbill.controllers.intents import intent_of
-from playbill.controllers.ledger_span import NEVER, known_since, span_of
+from playbill.api.times import timestamp
+from playbill.controllers.inventory.intents import intent_of
+from playbill.controllers.inventory.ledger_span import NEVER, known_since, span_of
 from playbill.ledger.intents import VersionIntent
 from playbill.ledger.view import View
 

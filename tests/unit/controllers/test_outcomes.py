@@ -6,9 +6,9 @@ import pytest
 
 from playbill.api.errors import Retry, Stalled, Trouble
 from playbill.api.stage_assignment import StageAssignment
-from playbill.controllers.adopted import LABELS
-from playbill.controllers.audit_memory import AuditMemory
-from playbill.controllers.outcomes import audit_note, image_ids, is_outcome, served
+from playbill.controllers.inventory.adopted import LABELS
+from playbill.controllers.inventory.audit_memory import AuditMemory
+from playbill.controllers.repository.outcomes import audit_note, image_ids, is_outcome, served
 from playbill.ledger.audit import Served
 
 TIME = "2026-05-03T12:00:07Z"

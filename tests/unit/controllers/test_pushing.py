@@ -9,7 +9,7 @@ import pytest
 from tests.unit.ledger.book import asker, tag
 
 from playbill.api.errors import Retry, Stalled
-from playbill.controllers.pushing import push_part
+from playbill.controllers.repository.pushing import push_part
 from playbill.git.porcelain import AlreadyThere, Exists, NotTried, Pushed, Rejected, Result
 from playbill.ledger.batch import Part
 from playbill.ledger.decisions import Write

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from playbill.api.errors import Retry, Stalled
-from playbill.controllers.queue import FIRST_PAUSE, KeyedQueue, pause
+from playbill.controllers.watch.queue import FIRST_PAUSE, KeyedQueue, pause
 
 
 class _NoWait(selectors.DefaultSelector):

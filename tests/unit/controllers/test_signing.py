@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from tests.unit.ledger.book import CLUSTER, asker, commit, view
 
 from playbill.api.errors import Stalled, Trouble, Waiting
-from playbill.controllers.repository_pass import Outcome, Snapshot, Terms, repository_pass
-from playbill.controllers.signing import Signers
+from playbill.controllers.inventory.snapshot import Snapshot
+from playbill.controllers.repository.repository_pass import Outcome, Terms, repository_pass
+from playbill.controllers.repository.signing import Signers
 from playbill.git.porcelain import Pushed, Result
 from playbill.ledger.aliases import Alias
 from playbill.ledger.intents import AnyIntent, Reservation, VersionIntent

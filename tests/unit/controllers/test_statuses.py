@@ -11,10 +11,10 @@ from tests.unit.ledger.book import asker, commit, tag, view
 
 from playbill.api.errors import Stalled
 from playbill.api.model_version import ModelVersionStatus
-from playbill.controllers.conditions import Summary
-from playbill.controllers.model_status import ModelFacts, model_status, ready_summary
-from playbill.controllers.stage_status import Serving, recorded_summary, stage_status, sum_up
-from playbill.controllers.version_status import (
+from playbill.controllers.status.conditions import Summary
+from playbill.controllers.status.model_status import ModelFacts, model_status, ready_summary
+from playbill.controllers.status.stage_status import Serving, recorded_summary, stage_status, sum_up
+from playbill.controllers.status.version_status import (
     author_of,
     registered_status,
     registered_summary,

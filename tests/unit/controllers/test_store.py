@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from playbill.controllers.keys import ObjectKey
-from playbill.controllers.store import Store
+from playbill.controllers.inventory.keys import ObjectKey
+from playbill.controllers.inventory.store import Store
 
 KEY = ObjectKey("StageAssignment", "ns", "digits-prod")
 

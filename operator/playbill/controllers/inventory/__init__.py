@@ -1,0 +1,1 @@
+"""What the operator knows: objects, repositories, and what each object asks."""

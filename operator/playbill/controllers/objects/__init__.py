@@ -1,0 +1,1 @@
+"""Reconciling one object of each kind."""

@@ -1,0 +1,264 @@
+"""Reconciling a StageAssignment: judge, have its workload follow the ledger, say so; or let go."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from playbill.api.errors import Retry, Stalled, Trouble
+from playbill.api.stage_assignment import FINALIZER, StageAssignment
+from playbill.controllers.inventory.kinds import RESOURCES
+from playbill.controllers.inventory.store import Asking
+from playbill.controllers.objects.judging import Judgement, is_hopeless, judge
+from playbill.controllers.objects.shell import Shell
+from playbill.controllers.objects.workloads import Workloads
+from playbill.controllers.repository.audit import GATHER_SECONDS
+from playbill.controllers.repository.outcomes import is_outcome, served
+from playbill.controllers.status.conditions import Summary
+from playbill.controllers.status.stage_status import Serving, recorded_summary, stage_status
+from playbill.kube.answers import Conflict, Missing
+from playbill.kube.resources import NAMESPACES
+from playbill.ledger.state import Holder
+from playbill.rollout.judge import Failed, Progressing, RolledOut
+
+MANAGER = "playbill"
+PROGRESS_SECONDS = 5.0
+"""A rollout under way is looked at this often, beside the Deployment's own events."""
+
+OBSTACLE_SECONDS = 10.0
+"""So often is looked whether an obstacle is gone that no event of ours tells of."""
+
+OBSTACLES = frozenset({"NotOwned", "Refused", "Forbidden"})
+"""What others put right: their object of our name, a quota or a policy, a missing right."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageAssignments:
+    """The reconciler of StageAssignments."""
+
+    shell: Shell
+    workloads: Workloads
+
+    async def reconcile(self, assignment: StageAssignment) -> float | None:
+        """One pass over one assignment; seconds until the next, if one is needed."""
+        if assignment.metadata.deletion_timestamp is not None:
+            return await self._leave(assignment)
+        if self._wants_finalizer(assignment):
+            return await self._hold(assignment)
+        judgement = self.shell.judge(assignment)
+        if judgement is None:
+            return None
+        recorded = _recorded(assignment, judgement)
+        if recorded is None:
+            return None
+        serving = await self._serve(assignment, judgement, recorded)
+        if serving is None and _awaits_facts(assignment, judgement, recorded):
+            return None
+        return await self._report(assignment, judgement, recorded, serving)
+
+    async def _serve(
+        self, assignment: StageAssignment, judgement: Judgement, recorded: Summary
+    ) -> Serving | None:
+        """The workload follows what is on record, and stays as it is while that is unclear."""
+        if assignment.spec.rollout is None:
+            await self.workloads.remove(assignment)
+            return None
+        holder = _holder(assignment, judgement)
+        if recorded.phase != "Ready" or judgement.artifact is None:
+            return await self.workloads.watch(assignment)
+        if holder is not None:
+            return await self.workloads.serve(assignment, holder, judgement.artifact)
+        if judgement.artifact.stage(assignment.spec.stage) is not None:
+            await self.workloads.remove(assignment)  # a tag says that nobody holds it
+            return None
+        return await self.workloads.watch(assignment)  # tags that vanished take nothing away
+
+    async def _report(
+        self,
+        assignment: StageAssignment,
+        judgement: Judgement,
+        recorded: Summary,
+        serving: Serving | None,
+    ) -> float | None:
+        status = stage_status(
+            assignment,
+            artifact=judgement.artifact,
+            recorded=recorded,
+            serving=serving,
+            now=time.time(),
+        )
+        settled = judgement.settled is not None
+        if not await self.shell.reporter.report(assignment, status, settled=settled):
+            return 0.0
+        if judgement.state is not None and is_outcome(assignment.status, status):
+            judgement.state.audit.saw(assignment.spec.model, served(assignment, status))
+            self.shell.look(judgement.state.key, GATHER_SECONDS)
+        self._measure(assignment, judgement, serving)
+        again = _next_look(serving)
+        if again is None and isinstance(judgement.trouble, Retry):
+            return judgement.trouble.after
+        return again
+
+    def _wants_finalizer(self, assignment: StageAssignment) -> bool:
+        """Before anything is written or asked for, lest the reservation meet a newer object;
+        and not for one that owns nothing."""
+        held = FINALIZER in assignment.metadata.finalizers
+        if held or assignment.spec.deletion_policy != "Record":
+            return False
+        judgement = judge(assignment, self.shell.catalogue, int(time.time()))
+        return judgement is not None and judgement.state is not None
+
+    async def _hold(self, assignment: StageAssignment) -> float:
+        """Put our finalizer on, so that a deletion can be recorded before the object goes."""
+        await self._patch_finalizers(assignment, [*assignment.metadata.finalizers, FINALIZER])
+        return 0.0
+
+    async def _leave(self, assignment: StageAssignment) -> float | None:
+        """Empty the stage if that is ours to do, then let the object go."""
+        if FINALIZER not in assignment.metadata.finalizers:
+            return None
+        judgement = None if await self._is_free(assignment) else self.shell.judge(assignment)
+        if judgement is None or judgement.settled is not None or is_hopeless(judgement.trouble):
+            kept = [f for f in assignment.metadata.finalizers if f != FINALIZER]
+            await self._patch_finalizers(assignment, kept)
+            return None
+        if judgement.trouble is None:
+            return None
+        trouble = _with_way_out(judgement.trouble)
+        return await self._report(assignment, judgement, Summary.of(trouble), None)
+
+    async def _is_free(self, assignment: StageAssignment) -> bool:
+        """Whether the object may go without a word to the ledger (design section 2)."""
+        catalogue, meta = self.shell.catalogue, assignment.metadata
+        model = catalogue.model_of(assignment)
+        if assignment.spec.deletion_policy == "Retain" or model is None:
+            return True
+        if catalogue.is_suspended(assignment, model):
+            return True
+        try:
+            state = catalogue.state_of(model)
+        except Trouble:
+            return True
+        if is_hopeless(state.trouble) or _has_heir(assignment, catalogue.twins(assignment)):
+            return True
+        return await self._is_terminating(meta.namespace)
+
+    async def _is_terminating(self, name: str) -> bool:
+        try:
+            namespace = await self.shell.kube.get(NAMESPACES, None, name)
+        except Stalled:  # no right to look: then deletionPolicy is the way out
+            return False
+        return namespace is None or namespace["metadata"].get("deletionTimestamp") is not None
+
+    async def _patch_finalizers(self, assignment: StageAssignment, finalizers: list[str]) -> None:
+        meta = assignment.metadata
+        body = {
+            "metadata": {
+                "uid": meta.uid,
+                "resourceVersion": meta.resource_version,
+                "finalizers": finalizers,
+            }
+        }
+        resource = RESOURCES["StageAssignment"]
+        try:
+            raw = await self.shell.kube.merge_patch(
+                resource, meta.namespace, meta.name, body, manager=MANAGER
+            )
+        except Missing:
+            return
+        except Conflict:
+            fresh = await self.shell.kube.get(resource, meta.namespace, meta.name)
+            if fresh is not None:
+                self.shell.store.put("StageAssignment", fresh)
+            raise
+        self.shell.store.put("StageAssignment", raw)
+
+    def _measure(
+        self, assignment: StageAssignment, judgement: Judgement, serving: Serving | None
+    ) -> None:
+        """One info series for who holds the stage; transitions and rollouts as they end."""
+        if judgement.artifact is None:
+            return
+        metrics, meta, stage = self.shell.metrics, assignment.metadata, assignment.spec.stage
+        holder = judgement.artifact.winner(stage)
+        before = assignment.status.current
+        if holder is None:
+            metrics.unset_stage(namespace=meta.namespace, assignment=meta.name)
+            return
+        metrics.set_stage(
+            namespace=meta.namespace,
+            assignment=meta.name,
+            model=judgement.artifact.name,
+            stage=stage,
+            version=holder.version,
+        )
+        if before is None or before.tag != holder.assignment.tag:
+            metrics.stage_transitions.labels(stage, "recorded").inc()
+        self._measure_rollout(assignment, serving, holder)
+
+    def _measure_rollout(
+        self, assignment: StageAssignment, serving: Serving | None, holder: Holder
+    ) -> None:
+        """Once for each rollout that ends, from when it was recorded."""
+        before = next((c for c in assignment.status.conditions if c.type == "RolledOut"), None)
+        result = _result(serving)
+        if result is None or before is None or before.status != "Unknown":
+            return
+        took = max(0.0, time.time() - holder.assignment.seconds)
+        self.shell.metrics.rollout_duration.labels(result).observe(took)
+        self.shell.metrics.stage_transitions.labels(assignment.spec.stage, result).inc()
+
+
+def _next_look(serving: Serving | None) -> float | None:
+    match serving.verdict if serving else None:
+        case Progressing():
+            return PROGRESS_SECONDS
+        case Failed(reason=reason) if reason in OBSTACLES:
+            return OBSTACLE_SECONDS
+        case _:
+            return None
+
+
+def _result(serving: Serving | None) -> str | None:
+    match serving.verdict if serving else None:
+        case RolledOut():
+            return "rolled_out"
+        case Failed():
+            return "failed"
+        case _:
+            return None
+
+
+def _recorded(assignment: StageAssignment, judgement: Judgement) -> Summary | None:
+    if judgement.trouble is not None:
+        return Summary.of(judgement.trouble)
+    if judgement.settled is None:
+        return None
+    return recorded_summary(assignment, _holder(assignment, judgement))
+
+
+def _holder(assignment: StageAssignment, judgement: Judgement) -> Holder | None:
+    artifact = judgement.artifact
+    return artifact.winner(assignment.spec.stage) if artifact else None
+
+
+def _awaits_facts(assignment: StageAssignment, judgement: Judgement, recorded: Summary) -> bool:
+    """Whether the next pass over the repository brings what the workload is rendered from."""
+    return (
+        assignment.spec.rollout is not None
+        and recorded.phase == "Ready"
+        and _holder(assignment, judgement) is not None
+    )
+
+
+def _has_heir(assignment: StageAssignment, twins: list[Asking]) -> bool:
+    """Another object claims the stage: ownership passes to it, or is its already."""
+    return any(
+        twin.metadata.uid != assignment.metadata.uid and twin.metadata.deletion_timestamp is None
+        for twin in twins
+    )
+
+
+def _with_way_out(trouble: Trouble) -> Trouble:
+    hint = " (or set deletionPolicy to Retain, and the object goes without a record)"
+    return type(trouble)(trouble.reason, trouble.message + hint)

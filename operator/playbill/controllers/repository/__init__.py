@@ -1,0 +1,1 @@
+"""Passes over one repository: read, plan, reserve, push, tell."""

@@ -1,0 +1,121 @@
+"""The repository pass's Desk on the real API server: fresh reads, and reservations by lock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from playbill.api.errors import Trouble
+from playbill.api.model_repository import ModelRepository
+from playbill.controllers.inventory.keys import Kind, ObjectKey
+from playbill.controllers.inventory.kinds import RESOURCES
+from playbill.controllers.inventory.store import Asking, Store
+from playbill.kube.answers import Conflict, Missing
+from playbill.kube.client import Kube, Object
+from playbill.ledger.aliases import Alias
+from playbill.ledger.intents import AnyIntent
+from playbill.ledger.tagobject import TagObject
+
+RESERVATION_MANAGER = "playbill-ledger"
+"""Owns status.pending, and nothing else."""
+
+FEW = 20
+"""Up to so many objects of a kind are read one by one; more by one LIST of the namespace."""
+
+READS_AT_ONCE = 16
+
+
+@dataclass(slots=True)
+class KubeDesk:
+    """Reads the candidates of one repository; `intend` makes an intent, or None to leave it out."""
+
+    kube: Kube
+    store: Store
+    namespace: str
+    candidates: Sequence[ObjectKey]
+    intend: Callable[[Asking], AnyIntent | None]
+    _versions: dict[str, str] = field(default_factory=dict)
+
+    async def read(self) -> Sequence[AnyIntent]:
+        """What the candidates ask now, by the API server's own word."""
+        by_kind: dict[Kind, list[ObjectKey]] = defaultdict(list)
+        for key in self.candidates:
+            by_kind[key.kind].append(key)
+        intents = []
+        for kind, keys in by_kind.items():
+            for raw in await self._raw(kind, keys):
+                _, resource = self.store.put(kind, raw)
+                intent = None if isinstance(resource, ModelRepository) else self._intent(resource)
+                if intent is not None:
+                    intents.append(intent)
+        return intents
+
+    def _intent(self, resource: Asking) -> AnyIntent | None:
+        try:
+            intent = self.intend(resource)
+        except Trouble:
+            return None  # the object's own pass says what is wrong with it
+        if intent is not None:
+            self._versions[intent.asker.uid] = resource.metadata.resource_version
+        return intent
+
+    async def _raw(self, kind: Kind, keys: Sequence[ObjectKey]) -> list[Object]:
+        resource = RESOURCES[kind]
+        if len(keys) > FEW:
+            names = {key.name for key in keys}
+            items, _ = await self.kube.list(resource, self.namespace)
+            return [item for item in items if item["metadata"]["name"] in names]
+        gate = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def one(key: ObjectKey) -> Object | None:
+            async with gate:
+                return await self.kube.get(resource, self.namespace, key.name)
+
+        found = await asyncio.gather(*(one(key) for key in keys))
+        return [raw for raw in found if raw is not None]
+
+    async def reserve(
+        self, intent: AnyIntent, tags: Sequence[TagObject], aliases: Sequence[Alias]
+    ) -> bool:
+        """Write the tags into status.pending, if the object is still as it was read."""
+        asker = intent.asker
+        kind: Kind = asker.kind  # type: ignore[assignment]
+        body = {
+            "metadata": {"resourceVersion": self._versions[asker.uid], "uid": asker.uid},
+            "status": {"pending": pending(asker.generation, tags, aliases)},
+        }
+        try:
+            raw = await self.kube.merge_patch(
+                RESOURCES[kind],
+                asker.namespace,
+                asker.name,
+                body,
+                manager=RESERVATION_MANAGER,
+                subresource="status",
+            )
+        except (Conflict, Missing):
+            return False
+        self.store.put(kind, raw)
+        return True
+
+
+def pending(generation: int, tags: Sequence[TagObject], aliases: Sequence[Alias] = ()) -> Object:
+    """The reservation as it stands in a status."""
+    made = {alias.oid: _text(alias.data) for alias in aliases}
+    return {
+        "generation": generation,
+        "tags": [
+            {
+                "name": tag.name,
+                "object": _text(tag.data),
+                **({"commit": made[tag.target]} if tag.target in made else {}),
+            }
+            for tag in tags
+        ],
+    }
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="surrogateescape")

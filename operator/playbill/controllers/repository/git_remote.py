@@ -1,0 +1,184 @@
+"""The repository pass's Remote on a real mirror: every call is blocking git in an executor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from playbill.api.errors import Retry, Trouble
+from playbill.controllers.inventory.repository_state import (
+    FactsKey,
+    Listed,
+    RepositoryState,
+    Resolved,
+)
+from playbill.controllers.inventory.snapshot import Snapshot
+from playbill.git.gto_config import read_allowed_stages
+from playbill.git.listing import Listing
+from playbill.git.mirror import Mirror
+from playbill.git.porcelain import Result
+from playbill.git.project import ArtifactFacts, list_project_artifacts, read_projects
+from playbill.git.tags import read_tag
+from playbill.ledger.aliases import Alias, Base, parse_base
+from playbill.ledger.intents import AnyIntent, VersionIntent
+from playbill.ledger.tagobject import TagObject
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class GitRemote:
+    """One mirror for the length of a pass; `branches` is where each artifact's versions grow,
+    `main` the one whose `.gto` and `dvc.yaml` speak for the repository (None: the default).
+
+    What was seen reaches the state by `report` alone, when the pass has ended well.
+    """
+
+    state: RepositoryState
+    mirror: Mirror
+    executor: ThreadPoolExecutor
+    branches: Mapping[str, str | None]
+    main: str | None = None
+    _seen: tuple[Listing, Snapshot] | None = None
+
+    async def read(self) -> Snapshot:
+        """List; fetch and fold only when something has changed since."""
+        return await self._run(self._read)
+
+    def report(self) -> None:
+        """Tell the state what was seen last."""
+        if self._seen is not None:
+            listing, _ = self._seen
+            self.state.digest = listing.digest
+            self.state.heads = listing.heads
+
+    async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
+        """Fill in the commit of each version that has none yet, and remember it; and what an
+        alias of it would stand on, where one is allowed."""
+        open_ = [i for i in intents if isinstance(i, VersionIntent) and i.commit is None]
+        if open_:
+            wanted = [(i.revision, self.branches.get(i.artifact)) for i in open_]
+            answers = await self._run(lambda: self.mirror.resolve_many(wanted))
+            for intent, answer in zip(open_, answers, strict=True):
+                self._remember(intent, answer)
+        filled = [self._with_commit(i) for i in intents]
+        wanting = [i for i in filled if isinstance(i, VersionIntent) and _wants_base(i)]
+        bases = await self._bases({i.commit for i in wanting if isinstance(i.commit, str)})
+        return [self._with_base(i, bases) for i in filled]
+
+    def _remember(self, intent: VersionIntent, answer: str | Trouble) -> None:
+        self.state.resolved[intent.asker.uid] = Resolved(intent.asker.generation, answer)
+
+    def _with_commit(self, intent: AnyIntent) -> AnyIntent:
+        if not isinstance(intent, VersionIntent) or intent.commit is not None:
+            return intent
+        return replace(intent, commit=self.state.resolved[intent.asker.uid].commit)
+
+    async def _bases(self, commits: Collection[str]) -> dict[str, Base]:
+        if not commits:
+            return {}
+        found = await self._run(lambda: self.mirror.read_commits(commits))
+        parsed = {commit: parse_base(commit, data) for commit, data in found.items()}
+        return {commit: base for commit, base in parsed.items() if base is not None}
+
+    def _with_base(self, intent: AnyIntent, bases: Mapping[str, Base]) -> AnyIntent:
+        if not isinstance(intent, VersionIntent) or not _wants_base(intent):
+            return intent
+        base = bases.get(str(intent.commit))
+        if base is not None:
+            return replace(intent, base=base)
+        missing = Retry("CommitMissing", f"The commit {intent.commit} was not fetched.")
+        self._remember(intent, missing)
+        return replace(intent, commit=missing)
+
+    async def make(self, aliases: Sequence[Alias]) -> None:
+        """Write commits into the mirror, for tags to be pushed on."""
+        await self._run(lambda: self.mirror.write_commits([alias.data for alias in aliases]))
+
+    async def lacks(self, commits: Collection[str]) -> Collection[str]:
+        """Those of these commits that are not here."""
+        found = await self._run(lambda: self.mirror.read_commits(commits))
+        return set(commits) - found.keys()
+
+    async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
+        """Push all or none."""
+        report = await self._run(lambda: self.mirror.push(tags))
+        return report.results
+
+    async def landed(self, tags: Sequence[TagObject]) -> Snapshot:
+        """What was read last, with tags that the server said it took."""
+        return await self._run(lambda: self._landed(tags))
+
+    async def withdraw(self, tag: str, oid: str) -> bool:
+        """Delete the tag if it still is this object."""
+        return await self._run(lambda: self.mirror.withdraw(tag, oid))
+
+    async def facts(self, wanted: Sequence[FactsKey]) -> dict[FactsKey, ArtifactFacts]:
+        """What the files at these commits say of these artifacts."""
+        if not wanted:
+            return {}
+        return await self._run(lambda: read_projects(self.mirror, wanted))
+
+    async def artifacts(self, commit: str) -> Listed:
+        """All that every `dvc.yaml` lists at a commit."""
+        return await self._run(lambda: list_project_artifacts(self.mirror, commit))
+
+    def _read(self) -> Snapshot:
+        listing = self.mirror.list_refs()
+        known = self._known()
+        if known is not None and listing.digest == known[0]:
+            self._seen = (listing, known[1])
+            return known[1]
+        if self.mirror.fetched.digest != listing.digest:
+            self.mirror.fetch()
+        if self.main is None or any(branch is None for branch in self.branches.values()):
+            self.state.default_branch = self.mirror.default_branch()
+        book = self.state.book = self.state.book.next(*self.mirror.tags_since(self.state.book.oids))
+        snapshot = Snapshot(book.ledger, book.oids, self._allowed_stages(listing))
+        self._seen = (listing, snapshot)
+        self._look_again_for_revisions()
+        return snapshot
+
+    def _landed(self, tags: Sequence[TagObject]) -> Snapshot:
+        assert self._seen is not None  # noqa: S101 - a push comes after a read
+        listing, before = self._seen
+        records = [read_tag(tag.name, tag.oid, tag.data) for tag in tags]
+        oids = {record.name: record.oid for record in records}
+        book = self.state.book = self.state.book.next({**self.state.book.oids, **oids}, records)
+        snapshot = replace(before, ledger=book.ledger, oids=book.oids)
+        self._seen = (listing.with_tags(oids), snapshot)
+        return snapshot
+
+    def _allowed_stages(self, listing: Listing) -> frozenset[str] | None:
+        """What `.gto` says at the tip, read once for each tip."""
+        branch = self.main or self.state.default_branch
+        head = listing.heads.get(branch) if branch else None
+        if head is None:
+            return None
+        known = self.state.config
+        if known is None or known[0] != head:
+            known = self.state.config = (head, read_allowed_stages(self.mirror, head))
+        return known[1]
+
+    def _known(self) -> tuple[str, Snapshot] | None:
+        if self._seen is not None:
+            return self._seen[0].digest, self._seen[1]
+        snapshot = self.state.snapshot
+        return (self.state.digest, snapshot) if snapshot is not None else None
+
+    def _look_again_for_revisions(self) -> None:
+        """A revision that was not there may have been pushed since; one that was is kept."""
+        found = self.state.resolved.items()
+        self.state.resolved = {uid: r for uid, r in found if isinstance(r.commit, str)}
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, work)
+
+
+def _wants_base(intent: VersionIntent) -> bool:
+    """Whether an alias may have to be made for it."""
+    open_ = intent.recorded is None and isinstance(intent.commit, str)
+    return open_ and (intent.may_alias or intent.was_alias)

@@ -1,0 +1,1 @@
+"""What statuses say, from what is known. Pure."""

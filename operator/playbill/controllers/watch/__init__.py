@@ -1,0 +1,1 @@
+"""Hearing of changes, and queueing whom they concern."""

@@ -1,0 +1,152 @@
+"""Kopf as an informer: it lists and watches, and we are told of every state that an object takes.
+
+Nothing of Kopf's handling is used beyond that: no finalizers, no annotations, no retries.
+The indices hold nothing. They are there because Kopf holds back every handler until all
+indexed kinds are listed, so that no pass begins on half of the picture. For the same reason
+its worker limit stays unset: with indices, one below the number of objects deadlocks
+(nolar/kopf#1243).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Protocol
+
+import kopf
+
+from playbill.controllers.inventory.keys import Kind
+from playbill.controllers.inventory.kinds import RESOURCES
+from playbill.kube.client import Kube
+from playbill.kube.login import connection_info
+from playbill.kube.resources import DEPLOYMENTS, SERVICES, Resource
+from playbill.rollout.render import ASSIGNMENT_LABEL
+
+
+class Listener(Protocol):
+    """Who is told. What is `noted` may be followed by more of the first listing: nothing may
+    be concluded from it yet."""
+
+    def note(self, kind: Kind, raw: Mapping[str, Any]) -> None:
+        """An object is there."""
+
+    def changed(self, kind: Kind, raw: Mapping[str, Any], *, gone: bool) -> None:
+        """An object is new, changed or gone, and everything has been noted before."""
+
+    def note_workload(self, raw: dict[str, Any]) -> None:
+        """A Deployment or Service of ours is there."""
+
+    def workload_changed(self, raw: dict[str, Any], *, gone: bool) -> None:
+        """A Deployment or Service of ours is new, changed or gone."""
+
+
+class Informer:
+    """Watches our three kinds, and the Deployments and Services that bear our label."""
+
+    def __init__(self, *, kube: Kube, namespaces: tuple[str, ...], listener: Listener) -> None:
+        self._kube = kube
+        self._namespaces = namespaces
+        self._listener = listener
+        self._ready = threading.Event()
+        self._registry = kopf.OperatorRegistry()
+        self._register()
+
+    async def run(self) -> None:
+        """Watch until cancelled. Raises what ends Kopf by itself, which nothing should.
+
+        Kopf has a thread and a loop of its own: when it ends, it waits for every task of its
+        loop, ours included, and then cancels them. It is never asked to end; it only reads.
+        """
+        self._loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = self._loop.create_future()
+        threading.Thread(
+            target=self._watch_forever, args=(ended,), name="informer", daemon=True
+        ).start()
+        await ended
+
+    @property
+    def started(self) -> bool:
+        """Whether Kopf has begun to watch."""
+        return self._ready.is_set()
+
+    def _watch_forever(self, ended: asyncio.Future[None]) -> None:
+        try:
+            asyncio.run(
+                kopf.operator(
+                    registry=self._registry,
+                    settings=_settings(),
+                    standalone=True,
+                    clusterwide=not self._namespaces,
+                    namespaces=self._namespaces,
+                    ready_flag=self._ready,
+                )
+            )
+            error: BaseException = RuntimeError("Kopf has ended")
+        except BaseException as raised:  # noqa: BLE001 - whatever it was, the operator must hear
+            error = raised
+        self._tell(ended.set_exception, error)
+
+    def _tell(self, what: Callable[..., object], *arguments: object, **named: object) -> None:
+        """Call it in the operator's loop, in the order in which Kopf told us."""
+        with suppress(RuntimeError):  # the operator's loop has ended
+            self._loop.call_soon_threadsafe(partial(what, *arguments, **named))
+
+    def _register(self) -> None:
+        async def login(**_: Any) -> kopf.ConnectionInfo:
+            return await connection_info(self._kube)
+
+        kopf.on.login(registry=self._registry)(login)
+        for kind in RESOURCES:
+            self._watch_objects(kind)
+        for resource in (DEPLOYMENTS, SERVICES):
+            self._watch_workloads(resource)
+
+    def _watch_objects(self, kind: Kind) -> None:
+        resource = RESOURCES[kind]
+
+        async def seen(body: kopf.Body, **_: Any) -> dict[str, str]:
+            self._tell(self._listener.note, kind, dict(body))
+            return {}
+
+        async def changed(event: kopf.RawEvent, **_: Any) -> None:
+            gone = event["type"] == "DELETED"
+            self._tell(self._listener.changed, kind, event["object"], gone=gone)
+
+        self._watch(resource, seen, changed)
+
+    def _watch_workloads(self, resource: Resource) -> None:
+        async def seen(body: kopf.Body, **_: Any) -> dict[str, str]:
+            self._tell(self._listener.note_workload, dict(body))
+            return {}
+
+        async def changed(event: kopf.RawEvent, **_: Any) -> None:
+            gone = event["type"] == "DELETED"
+            self._tell(self._listener.workload_changed, event["object"], gone=gone)
+
+        self._watch(resource, seen, changed)
+
+    def _watch(self, resource: Resource, seen: Any, changed: Any) -> None:
+        place = (resource.group, resource.version, resource.plural)
+        name = resource.plural
+        kopf.index(*place, id=f"{name}-seen", registry=self._registry)(seen)
+        kopf.on.event(*place, id=name, registry=self._registry)(changed)
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.watching.server_timeout = 600
+    settings.watching.connect_timeout = 10
+    settings.watching.chunk_size = 500
+    settings.networking.request_timeout = 30
+    settings.networking.enforce_retry_after = True
+    settings.queueing.idle_timeout = 0.5  # its workers only hand a state on
+    for resource in (DEPLOYMENTS, SERVICES):
+        place = (resource.group, resource.version, resource.plural)
+        settings.watching.label_selectors[place] = ASSIGNMENT_LABEL
+    return settings
