@@ -1,6 +1,6 @@
 """What the resources ask of the ledger, stripped of everything that deciding does not need.
 
-The shell makes one intent of each resource (`controllers/intents.py`); the plan and the
+The shell makes one intent of each resource (`controllers/inventory/intents.py`); the plan and the
 judgement of a single object both start from it, so they cannot disagree.
 """
 
