@@ -1,12 +1,17 @@
 """Every tag comes as a record, whatever shape it is in."""
 
+import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
-from tests.git.counting import Processes
+from tests.git.counting import MakeMirror, Processes
 from tests.servers import Remote
 from tests.servers.remote import ENVIRONMENT
 
+from playbill.api.errors import Retry
+from playbill.git.command import Git, TimedOut
 from playbill.git.mirror import Mirror
 from playbill.ledger.events import TagRecord
 
@@ -186,3 +191,68 @@ def test_a_tag_that_is_known_is_not_read_again(
     processes.forget()
     assert mirror.tags_since(oids) == (oids, [])
     assert not processes
+
+
+def break_off(monkeypatch: pytest.MonkeyPatch, directory: Path, *, then: str) -> None:
+    """From now on git prints three tags' worth of bytes, at most, and does this `then`."""
+    directory.mkdir()
+    program = directory / "git"
+    program.write_text(
+        f'#!/bin/sh\ncase "$*" in *cat-file*) ;; *) exec {shutil.which("git")} "$@" ;; esac\n'
+        f'{shutil.which("git")} "$@" | head -c 500\n{then}\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_a_git_that_dies_in_the_middle_gives_no_tags_at_all(
+    remote: Remote, mirror: Mirror, tmp_path: Path
+) -> None:
+    commit_tags(remote, 20)
+    mirror.fetch()
+    with pytest.MonkeyPatch.context() as patch:
+        break_off(patch, tmp_path / "bin", then="kill -9 $$")
+        with pytest.raises(Retry):
+            mirror.tags()
+    assert len(mirror.tags()) == 20
+
+
+def test_a_git_that_falls_silent_in_the_middle_gives_no_tags_at_all(
+    remote: Remote, mirror_of: MakeMirror, hasty_git: Git, tmp_path: Path
+) -> None:
+    commit_tags(remote, 20)
+    mirror = mirror_of(remote.url, runner=hasty_git)
+    mirror.fetch()
+    with pytest.MonkeyPatch.context() as patch:
+        break_off(patch, tmp_path / "bin", then="sleep 1000")
+        with pytest.raises(TimedOut):
+            mirror.tags()
+    assert len(mirror.tags()) == 20
+
+
+def test_an_object_that_is_gone_from_the_middle_is_fetched_again(
+    remote: Remote, mirror: Mirror
+) -> None:
+    commit_tags(remote, 20)
+    mirror.fetch()
+    before = mirror.tags()
+    lose(mirror, before[10].oid)
+    assert mirror.tags() == before
+
+
+def commit_tags(remote: Remote, count: int) -> None:
+    remote.commit()
+    for number in range(count):
+        remote.tag(f"m@v{number}.0.0")
+
+
+def lose(mirror: Mirror, oid: str) -> None:
+    """All of the mirror's objects but this one, each in a file of its own."""
+    objects = mirror.directory / "objects"
+    for pack in (objects / "pack").glob("*.pack"):
+        aside = pack.rename(mirror.directory / pack.name)
+        for beside in (objects / "pack").glob(f"{pack.stem}.*"):
+            beside.unlink()
+        command = ["git", f"--git-dir={mirror.directory}", "unpack-objects", "-q"]
+        subprocess.run(command, input=aside.read_bytes(), env=ENVIRONMENT, check=True)
+    (objects / oid[:2] / oid[2:]).unlink()

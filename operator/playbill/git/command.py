@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from playbill.api.errors import Retry, Stalled, Trouble
 from playbill.git.errors import classify
-from playbill.git.process import Finished, Limits, run
+from playbill.git.process import Consume, Finished, Limits, run
 from playbill.git.scrub import scrub
 from playbill.git.url import UrlPolicy
 
@@ -82,7 +82,7 @@ NO_ACCESS = Access()
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What git answered; `stderr` is scrubbed, `stdout` is not."""
+    """What git answered; `stderr` is scrubbed, `stdout` is not, nor what is consumed."""
 
     code: int
     stdout: bytes
@@ -101,7 +101,7 @@ class Git:
         self._observe = observe
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def run(
+    def run(  # noqa: PLR0913 - git and the caller agree on that many things
         self,
         arguments: Sequence[str],
         *,
@@ -111,9 +111,11 @@ class Git:
         access: Access = NO_ACCESS,
         accept: Container[int] = (0,),
         seconds: float | None = None,
+        consume: Consume | None = None,
     ) -> Output:
         """Run `git ARGUMENTS` in the bare repository `directory`.
 
+        `consume` gets standard output as it comes, and only a return says that it had it all.
         Raises the Trouble that `errors.classify` finds when the exit code is not accepted,
         Retry(RemoteUnavailable) when it takes too long, Stalled(OutputTooLarge).
         """
@@ -121,7 +123,12 @@ class Git:
         result = "ok"
         try:
             finished = self._start(
-                arguments, directory=directory, stdin=stdin, access=access, seconds=seconds
+                arguments,
+                directory=directory,
+                stdin=stdin,
+                access=access,
+                seconds=seconds,
+                consume=consume,
             )
             stderr = access.scrub(finished.stderr.decode(errors="replace"))
             if finished.how != "exited" or finished.code not in accept:
@@ -141,6 +148,7 @@ class Git:
         stdin: bytes,
         access: Access,
         seconds: float | None,
+        consume: Consume | None,
     ) -> Finished:
         where = [f"--git-dir={directory}"] if directory else []
         config = [word for setting in FIXED_CONFIG for word in ("-c", setting)]
@@ -155,6 +163,7 @@ class Git:
                     stdout=self.settings.output_limit,
                     file=self.settings.pack_limit,
                 ),
+                consume=consume,
             )
         except OSError as error:
             raise Retry("GitNotStarted", f"git cannot be started: {error.strerror}") from None

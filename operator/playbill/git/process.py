@@ -14,7 +14,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
@@ -22,6 +22,9 @@ from typing import IO, Literal
 STDERR_KEPT = 64 * 1024
 CHUNK = 1 << 16
 GRACE_SECONDS = 1.0  # git removes its lock files when it is asked to end
+
+Consume = Callable[[bytes], object]
+"""Takes the next bytes of standard output, at least one. What it raises ends the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,19 @@ class Finished:
 
 
 def run(
-    arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, stdin: bytes, limits: Limits
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    stdin: bytes,
+    limits: Limits,
+    consume: Consume | None = None,
 ) -> Finished:
-    """Run a program to its end or to its limits. Raises OSError when it cannot be started."""
+    """Run a program to its end or to its limits. Raises OSError when it cannot be started.
+
+    Standard output is collected, or handed to `consume` as it comes while the program goes on;
+    then none is in the answer, and the answer says whether what was handed over is all.
+    """
     process = subprocess.Popen(
         list(arguments),
         env=dict(env),
@@ -59,7 +72,8 @@ def run(
     )
     with contextlib.suppress(OSError):  # it may have ended already
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limits.file, limits.file))
-    exchange = _Exchange(process, stdin=stdin, limits=limits)
+    out = bytearray()
+    exchange = _Exchange(process, stdin=stdin, limits=limits, consume=consume or out.extend)
     how: Literal["exited", "timeout", "flooded"] = "timeout"
     try:
         how = exchange.run()
@@ -70,7 +84,7 @@ def run(
             if pipe is not None:
                 pipe.close()
     code = process.returncode
-    return Finished(how=how, code=code, stdout=bytes(exchange.out), stderr=bytes(exchange.err))
+    return Finished(how=how, code=code, stdout=bytes(out), stderr=bytes(exchange.err))
 
 
 @dataclass(slots=True)
@@ -80,9 +94,10 @@ class _Exchange:
     process: subprocess.Popen[bytes]
     stdin: bytes
     limits: Limits
-    out: bytearray = field(default_factory=bytearray)
+    consume: Consume
     err: bytearray = field(default_factory=bytearray)
     sent: int = 0
+    received: int = 0
 
     def run(self) -> Literal["exited", "timeout", "flooded"]:
         deadline = time.monotonic() + self.limits.seconds
@@ -90,12 +105,13 @@ class _Exchange:
             self._register(selector)
             while selector.get_map():
                 ready = selector.select(max(0.0, deadline - time.monotonic()))
-                if not ready and time.monotonic() >= deadline:
+                # also when there is more to read: a consumer takes time, too
+                if time.monotonic() >= deadline:
                     return "timeout"
                 for key, _ in ready:
                     if not self._step(key.fileobj):  # type: ignore[arg-type]
                         selector.unregister(key.fileobj)
-                if len(self.out) > self.limits.stdout:
+                if self.received > self.limits.stdout:
                     return "flooded"
         return self._wait(deadline)
 
@@ -112,11 +128,17 @@ class _Exchange:
         if pipe is self.process.stdin:
             return self._feed(pipe)
         chunk = os.read(pipe.fileno(), CHUNK)
-        buffer = self.out if pipe is self.process.stdout else self.err
-        buffer += chunk
-        if buffer is self.err and len(buffer) > 2 * STDERR_KEPT:
-            del buffer[:-STDERR_KEPT]
+        if pipe is self.process.stderr:
+            self._complain(chunk)
+        elif chunk:
+            self.received += len(chunk)
+            self.consume(chunk)
         return bool(chunk)
+
+    def _complain(self, chunk: bytes) -> None:
+        self.err += chunk
+        if len(self.err) > 2 * STDERR_KEPT:
+            del self.err[:-STDERR_KEPT]
 
     def _feed(self, pipe: IO[bytes]) -> bool:
         try:

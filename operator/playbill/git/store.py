@@ -15,6 +15,7 @@ from pathlib import Path
 from playbill.api.errors import Retry
 from playbill.git.command import Git, Output, TimedOut
 from playbill.git.credentials import Credentials
+from playbill.git.process import Consume
 from playbill.git.url import RemoteUrl, check_address
 
 LOCK_POLL_SECONDS = 0.05
@@ -54,8 +55,9 @@ class Store:
         operation: str,
         stdin: bytes = b"",
         seconds: float | None = None,
+        consume: Consume | None = None,
     ) -> Output:
-        """Run git on the mirror alone."""
+        """Run git on the mirror alone; `consume` gets its output as it comes."""
         with self._clean_after_timeout():
             return self.git.run(
                 arguments,
@@ -63,6 +65,7 @@ class Store:
                 directory=self.directory,
                 stdin=stdin,
                 seconds=seconds,
+                consume=consume,
             )
 
     def remote(

@@ -1,7 +1,8 @@
 """The tags of a mirror as records that nobody has judged yet, read by one `cat-file`.
 
-`for-each-ref` could print the fields, but takes longer over it than all of our reading and
-folding. What it makes of odd tags holds here as well; the tests say what that is.
+`for-each-ref` could print the fields, but takes longer over it than `cat-file`, whose output we
+take apart while it is at work. What it makes of odd tags holds here as well; the tests say what
+that is.
 """
 
 import re
@@ -34,30 +35,62 @@ def read_tags(store: Store, oids: Mapping[str, str], kinds: Mapping[str, str]) -
     annotated = {n: oid for n, oid in oids.items() if n not in kinds} if light else oids
     if annotated:
         wanted = "".join([f"{oid}\n" for oid in annotated.values()]).encode()
-        output = store.local("cat-file", "--batch", "--buffer", operation="tags", stdin=wanted)
-        records += parse_tags(output.stdout, annotated)
+        reader = TagReader(annotated)
+        store.local(
+            "cat-file", "--batch", "--buffer", operation="tags", stdin=wanted, consume=reader.feed
+        )
+        records += reader.close()
     return records
 
 
-def parse_tags(output: bytes, oids: Mapping[str, str]) -> list[TagRecord]:
-    """Of each object, in this order, a line `OID tag SIZE`, so many bytes, and a line feed."""
-    text = output.decode("latin-1")  # a character for each byte, so that sizes hold
-    plain = _is_plain(text)
-    records = []
-    start = 0
-    for name, oid in oids.items():
-        match = _SOUND.match(text, start)
-        end = match.end(1) + 1 + int(match[1]) if match else 0
-        if match and match.end() <= end and (plain or _is_plain(text[start:end])):
-            _, target, kind, tagger, email, seconds = match.groups()
-            message = text[match.end() : end]
-            record = (name, oid, "tag", target, kind, tagger, email, int(seconds), message)
-            records.append(TagRecord._make(record))
-        else:
-            begin, end = _extent(text, start, name)
-            records.append(read_tag(name, oid, output[begin:end]))
-        start = end + 1
-    return records
+class TagReader:
+    """Takes the output of `cat-file --batch` apart while git is still at it.
+
+    Of each object, in this order, there is a line `OID tag SIZE`, so many bytes, and a line feed.
+    """
+
+    def __init__(self, oids: Mapping[str, str]) -> None:
+        self._coming = iter(oids.items())
+        self._next = next(self._coming, None)
+        self._records: list[TagRecord] = []
+        self._rest = bytearray()
+        self._worth_reading = 0  # bytes; with fewer, the next tag is not whole
+
+    def feed(self, chunk: bytes) -> None:
+        """Read the tags that are whole now. Raises MirrorCorrupt when one is missing."""
+        self._rest += chunk
+        if len(self._rest) >= self._worth_reading:
+            end, needed = self._read(self._rest.decode("latin-1"))
+            del self._rest[:end]
+            self._worth_reading = needed - end
+
+    def close(self) -> list[TagRecord]:
+        """All records, when no more is to come. Raises MirrorCorrupt when some are missing."""
+        if self._next is not None:
+            raise _missing(self._next[0])
+        return self._records
+
+    def _read(self, text: str) -> tuple[int, int]:
+        """Where the last whole tag ends, and the one after it; a character stands for a byte."""
+        plain = _is_plain(text)
+        start = 0
+        while self._next is not None:
+            name, oid = self._next
+            match = _SOUND.match(text, start)
+            end = match.end(1) + 1 + int(match[1]) if match else 0
+            if match and match.end() <= end < len(text) and (plain or _is_plain(text[start:end])):
+                _, target, kind, tagger, email, seconds = match.groups()
+                message = text[match.end() : end]
+                record = (name, oid, "tag", target, kind, tagger, email, int(seconds), message)
+                self._records.append(TagRecord._make(record))
+            else:
+                begin, end = _extent(text, start, name)
+                if end >= len(text):
+                    return start, end + 1
+                self._records.append(read_tag(name, oid, text[begin:end].encode("latin-1")))
+            start = end + 1
+            self._next = next(self._coming, None)
+        return start, start
 
 
 def read_tag(name: str, oid: str, data: bytes) -> TagRecord:
@@ -77,8 +110,15 @@ def _is_plain(text: str) -> bool:
 
 
 def _extent(text: str, start: int, name: str) -> tuple[int, int]:
+    """Where the object's bytes begin and end; the text's end, while its first line goes on."""
     begin = text.find("\n", start) + 1
+    if not begin:
+        return start, len(text)
     _, kind, size = [*text[start : begin - 1].split(" "), "", ""][:3]
     if kind != "tag":
-        raise MirrorCorrupt("MirrorCorrupt", f"The object of tag {name} is missing in the mirror.")
+        raise _missing(name)
     return begin, begin + int(size)
+
+
+def _missing(name: str) -> MirrorCorrupt:
+    return MirrorCorrupt("MirrorCorrupt", f"The object of tag {name} is missing in the mirror.")

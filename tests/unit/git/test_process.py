@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from playbill.git.process import Finished, Limits, run
+from playbill.git.process import CHUNK, Consume, Finished, Limits, run
 
 ENV = {"PATH": os.environ["PATH"]}
 
 
-def shell(script: str, *, stdin: bytes = b"", **limits: float) -> Finished:
+def shell(
+    script: str, *, stdin: bytes = b"", consume: Consume | None = None, **limits: float
+) -> Finished:
     bounds = Limits(
         seconds=limits.get("seconds", 20),
         stdout=int(limits.get("stdout", 1 << 20)),
         file=int(limits.get("file", 1 << 20)),
     )
-    return run(["sh", "-c", script], env=ENV, cwd=Path("/"), stdin=stdin, limits=bounds)
+    return run(
+        ["sh", "-c", script], env=ENV, cwd=Path("/"), stdin=stdin, limits=bounds, consume=consume
+    )
 
 
 def test_it_answers_with_both_outputs_and_its_code() -> None:
@@ -57,6 +61,52 @@ def _runs(pid: int) -> bool:
 
 def test_too_much_output_ends_it() -> None:
     assert shell("yes", stdout=1000).how == "flooded"
+
+
+def test_what_is_consumed_comes_whole_and_in_order() -> None:
+    sent = bytes(range(256)) * 2_000
+    chunks: list[bytes] = []
+    done = shell("cat", stdin=sent, consume=chunks.append)
+    assert (done.how, done.code, done.stdout) == ("exited", 0, b"")
+    assert len(chunks) > 1
+    assert b"".join(chunks) == sent
+
+
+def test_what_is_consumed_comes_while_the_process_goes_on(tmp_path: Path) -> None:
+    """It waits for a file that only the consumer makes."""
+    answer = tmp_path / "answer"
+    script = f"echo ask; while ! test -e {answer}; do sleep 0.01; done; echo end"
+    done = shell(script, consume=lambda _: answer.touch())
+    assert done.how == "exited"
+
+
+def test_a_process_that_falls_silent_in_the_middle_is_ended() -> None:
+    chunks: list[bytes] = []
+    done = shell("echo half; sleep 1000", consume=chunks.append, seconds=0.5)
+    assert (done.how, chunks) == ("timeout", [b"half\n"])
+
+
+def test_a_process_that_never_falls_silent_is_ended() -> None:
+    done = shell("yes", consume=lambda _: None, seconds=0.5, stdout=1 << 50)
+    assert done.how == "timeout"
+
+
+def test_too_much_to_consume_ends_it() -> None:
+    received = bytearray()
+    assert shell("yes", consume=received.extend, stdout=1000).how == "flooded"
+    assert len(received) <= 1000 + CHUNK
+
+
+def test_a_consumer_that_has_had_enough_ends_it() -> None:
+    pids: list[int] = []
+
+    def refuse(chunk: bytes) -> None:
+        pids.append(int(chunk))
+        raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        shell("echo $$; sleep 1000", consume=refuse)
+    assert not _runs(pids[0])
 
 
 def test_of_too_many_complaints_the_last_are_kept() -> None:
