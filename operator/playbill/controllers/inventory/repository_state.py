@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from playbill.api.errors import Trouble
@@ -13,7 +14,7 @@ from playbill.git.dvc import Artifact as ListedArtifact
 from playbill.git.project import ArtifactFacts, ProjectProblem
 from playbill.git.url import RemoteUrl
 from playbill.ledger.fold import Book
-from playbill.ledger.grammar import parse_tag
+from playbill.ledger.grammar import TagName, parse_tag
 from playbill.ledger.view import Author, View
 
 Commit = str
@@ -114,8 +115,8 @@ class RepositoryState:
         self.rejected.pop(uid, None)
         self.doubts.pop(uid, None)
 
-    def look(self, snapshot: Snapshot) -> set[Artifact]:
-        """Take a new snapshot in; gives the artifacts whose tags have changed."""
+    def look(self, snapshot: Snapshot) -> Mapping[Artifact, Sequence[TagName]]:
+        """Take a new snapshot in; gives the tags that came, went or moved, by artifact."""
         old = self.snapshot
         self.looks += 1
         self.snapshot = snapshot
@@ -126,18 +127,20 @@ class RepositoryState:
             counters=self.counters,
             stages=snapshot.stages,
         )
-        if old is None:
-            changed = set(snapshot.ledger.artifacts)
-        elif old.oids is snapshot.oids:
-            return set()
-        else:
-            changed = _artifacts(name for name, _ in old.oids.items() ^ snapshot.oids.items())
+        if old is not None and old.oids is snapshot.oids:
+            return {}
+        before = old.oids.items() if old is not None else set()
+        changed = _by_artifact({name for name, _ in before ^ snapshot.oids.items()})
         for artifact in changed:
             used = max(self.counters.get(artifact, 0), snapshot.ledger.max_counter(artifact))
             self.counters[artifact] = used
         return changed
 
 
-def _artifacts(tags: Iterable[str]) -> set[Artifact]:
-    parsed = (parse_tag(tag) for tag in tags)
-    return {name.artifact for name in parsed if name is not None}
+def _by_artifact(tags: Iterable[str]) -> Mapping[Artifact, Sequence[TagName]]:
+    found: dict[Artifact, list[TagName]] = defaultdict(list)
+    for tag in tags:
+        name = parse_tag(tag)
+        if name is not None:
+            found[name.artifact].append(name)
+    return found

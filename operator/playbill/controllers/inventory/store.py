@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from playbill.api.base import ObjectMeta
 from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
@@ -54,6 +55,7 @@ class Store:
     def __init__(self) -> None:
         self._objects: dict[ObjectKey, Resource] = {}
         self._of_model: dict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
+        self._stages_of: dict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._claims: dict[tuple[str, str, str], set[ObjectKey]] = defaultdict(set)
         self._of_repository: dict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._workloads: dict[WorkloadKey, Manifest] = {}
@@ -65,9 +67,12 @@ class Store:
         The answer to the write that lets an object go may come after the news of its end: it
         does not bring the object back.
         """
+        meta = raw["metadata"]
+        old = self._objects.get(ObjectKey(kind, meta["namespace"], meta["name"]))
+        if old is not None and _is_same(old.metadata, meta):
+            return old, old
         new = MODELS[kind].model_validate(raw)
         key = key_of(new)
-        old = self._objects.get(key)
         if new.metadata.uid in self._gone:
             return old, new
         if old is not None and _is_older(new.metadata, old.metadata):
@@ -129,7 +134,8 @@ class Store:
 
     def assignments(self, namespace: str, model: str) -> list[StageAssignment]:
         """The assignments that name this model."""
-        return [o for o in self.of_model(namespace, model) if isinstance(o, StageAssignment)]
+        found = (self._objects[key] for key in self._stages_of.get((namespace, model), ()))
+        return [o for o in found if isinstance(o, StageAssignment)]
 
     def claimants(
         self, namespace: str, model: str, slot: str
@@ -170,6 +176,8 @@ class Store:
         if not isinstance(resource, ModelVersion | StageAssignment):
             return
         self._of_model[key.namespace, resource.spec.model].add(key)
+        if isinstance(resource, StageAssignment):
+            self._stages_of[key.namespace, resource.spec.model].add(key)
         slot = slot_of(resource)
         if slot is not None:
             self._claims[key.namespace, resource.spec.model, slot].add(key)
@@ -181,6 +189,8 @@ class Store:
         if not isinstance(resource, ModelVersion | StageAssignment):
             return
         _discard(self._of_model, (key.namespace, resource.spec.model), key)
+        if isinstance(resource, StageAssignment):
+            _discard(self._stages_of, (key.namespace, resource.spec.model), key)
         slot = slot_of(resource)
         if slot is not None:
             _discard(self._claims, (key.namespace, resource.spec.model, slot), key)
@@ -193,6 +203,11 @@ def _discard(groups: dict[Group, set[ObjectKey]], group: Group, key: ObjectKey) 
     groups[group].discard(key)
     if not groups[group]:
         del groups[group]
+
+
+def _is_same(known: ObjectMeta, meta: Mapping[str, Any]) -> bool:
+    version = meta.get("resourceVersion")
+    return bool(version) and (known.uid, known.resource_version) == (meta.get("uid"), version)
 
 
 def _is_older(new: Any, old: Any) -> bool:

@@ -28,7 +28,7 @@ from playbill.git.mirror import Mirror
 from playbill.git.project import ArtifactFacts, ProjectProblem
 from playbill.kube.client import Kube
 from playbill.kube.resources import SECRETS
-from playbill.ledger.grammar import parse_tag
+from playbill.ledger.grammar import RegistrationTag, TagName, parse_tag
 from playbill.ledger.tagobject import TagObject
 from playbill.metrics import Metrics
 
@@ -232,7 +232,8 @@ class Repositories:
             state.wanted.pop(fact, None)
         for uid, trouble in outcome.refused.items():
             self._reject(state, uid, trouble)
-        changed = state.look(outcome.snapshot) | reread
+        tags = state.look(outcome.snapshot)
+        changed = tags.keys() | reread
         self._tell(state, outcome)
         woken = {*candidates, *(key for keys in wanted.values() for key in keys)}
         if first or had_trouble or changed or moved:
@@ -243,8 +244,10 @@ class Repositories:
                 woken.add(key_of(model))
             if first or had_trouble:
                 woken |= self._rivals(model)
-            if everyone:
+            if first or had_trouble or model.artifact in reread:
                 woken |= self._dependents(model)
+            elif everyone:
+                woken |= self._concerned(model, tags[model.artifact])
             elif moved:
                 woken |= self._unsettled(model)
         for key in sorted(woken):
@@ -265,6 +268,17 @@ class Repositories:
     def _dependents(self, model: RegisteredModel) -> set[ObjectKey]:
         meta = model.metadata
         return {key_of(r) for r in self._store.of_model(meta.namespace, meta.name)}
+
+    def _concerned(self, model: RegisteredModel, tags: Sequence[TagName]) -> set[ObjectKey]:
+        """Who may come to something else by tags that came, went or moved: a registration is no
+        business of the other versions, and there may be very many of them."""
+        if not all(isinstance(tag, RegistrationTag) for tag in tags):
+            return self._dependents(model)
+        place = model.metadata.namespace, model.metadata.name
+        numbers = {tag.version for tag in tags if isinstance(tag, RegistrationTag)}
+        claims = (self._store.claimants(*place, f"@{n.removeprefix('v')}") for n in numbers)
+        named = {key_of(version) for versions in claims for version in versions}
+        return named | self._unsettled(model) | set(map(key_of, self._store.assignments(*place)))
 
     def _unsettled(self, model: RegisteredModel) -> set[ObjectKey]:
         meta = model.metadata

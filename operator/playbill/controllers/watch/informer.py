@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -24,6 +25,9 @@ from playbill.kube.client import Kube
 from playbill.kube.login import connection_info
 from playbill.kube.resources import DEPLOYMENTS, SERVICES, Resource
 from playbill.rollout.render import ASSIGNMENT_LABEL
+
+MOST_NEWS = 200
+"""Changes that are heard in one turn of the operator's loop."""
 
 
 class Listener(Protocol):
@@ -51,6 +55,8 @@ class Informer:
         self._namespaces = namespaces
         self._listener = listener
         self._ready = threading.Event()
+        self._news: deque[Callable[[], object]] = deque()
+        self._called = False
         self._registry = kopf.OperatorRegistry()
         self._register()
 
@@ -90,9 +96,25 @@ class Informer:
         self._tell(ended.set_exception, error)
 
     def _tell(self, what: Callable[..., object], *arguments: object, **named: object) -> None:
-        """Call it in the operator's loop, in the order in which Kopf told us."""
-        with suppress(RuntimeError):  # the operator's loop has ended
-            self._loop.call_soon_threadsafe(partial(what, *arguments, **named))
+        """Call it in the operator's loop, in the order in which Kopf told us.
+
+        What gathers before that loop gets to it is told at once: to wake another loop is a
+        system call, and costs more than most of what there is to tell.
+        """
+        self._news.append(partial(what, *arguments, **named))
+        if not self._called:
+            self._called = True
+            with suppress(RuntimeError):  # the operator's loop has ended
+                self._loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        """Hear what has gathered, and let others have their turn after so much of it."""
+        self._called = False  # first: what comes from now on calls again
+        for _ in range(MOST_NEWS):
+            if not self._news:
+                return
+            self._news.popleft()()
+        self._loop.call_soon(self._hear)
 
     def _register(self) -> None:
         async def login(**_: Any) -> kopf.ConnectionInfo:

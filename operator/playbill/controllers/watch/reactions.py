@@ -54,15 +54,19 @@ class Reactions:
         self._metrics = metrics
         self._let_go = let_go
         self._told: dict[ObjectKey, Identity] = {}
+        self._news: set[ObjectKey] = set()
         self.heard = False
 
     def note(self, kind: Kind, raw: Mapping[str, Any]) -> None:
         """Know of an object, and conclude nothing yet."""
         try:
-            _, resource = self.store.put(kind, raw)
+            before, resource = self.store.put(kind, raw)
         except ValidationError:
             logger.exception("cannot read %s %s", kind, raw["metadata"].get("name"))
             return
+        if before is resource:
+            return
+        self._news.add(key_of(resource))
         if isinstance(resource, Tenant):
             self._catalogue.enter(resource)
 
@@ -78,8 +82,11 @@ class Reactions:
         resource = self.store.get(key)
         if resource is None:
             return
-        self.objects.add(key)
         before, now = self._told.get(key), _identity(resource)
+        # The news of our own write is none: the pass that made it knew what it wrote.
+        if before != now or key in self._news:
+            self.objects.add(key)
+        self._news.discard(key)
         if before != now:
             self._told[key] = now
             if isinstance(resource, Tenant):
@@ -106,6 +113,7 @@ class Reactions:
         if dropped is None:
             return
         self._told.pop(key, None)
+        self._news.discard(key)
         self.objects.forget(key)
         concerned = self._concerned(dropped)
         match dropped:
