@@ -154,15 +154,9 @@ _Rank = tuple[int, int, bool, _Place]
 
 
 def _stage(events: list[_StageEvent], versions: _Versions) -> StageState:
-    """One stage, of its events in time's order."""
-    assigned: dict[str, Assignment] = {}
-    unassigned: dict[str, int] = {}
-    for event in events:
-        if isinstance(event, Assignment):
-            assigned[event.commit] = event
-        else:
-            unassigned[event.commit] = event.seconds
-    held = [a for a in assigned.values() if unassigned.get(a.commit, -1) < a.seconds]
+    """One stage, of its events in GTO's order: the last one on a commit says if it is held."""
+    last = {event.commit: event for event in events}
+    held = [event for event in last.values() if isinstance(event, Assignment)]
     ranked = sorted(_candidates(held, versions), key=itemgetter(0))
     once: dict[str, Holder] = {}
     for _, holder in ranked:

@@ -29,10 +29,11 @@ FIRST_VERSION = "v0.0.1"
 # long numbers: https://docs.python.org/3/library/stdtypes.html#int-max-str-digits
 _LONGEST_TAG = 1024
 
-_NAME = r"[a-zA-Z0-9](?:[a-zA-Z0-9/_-]*[a-zA-Z0-9])?"
+# Possessive, as what follows a name is never of its characters: there is one way to read a tag.
+_NAME = r"[a-zA-Z0-9][a-zA-Z0-9/_-]*+(?<![/_-])"
 _SEMVER = patterns.SEMVER_UNANCHORED.replace("(", "(?:")
 _TAG = re.compile(
-    rf"((?:[a-zA-Z0-9_./-]+=)?{_NAME})"
+    rf"((?:[a-zA-Z0-9_./-]++=)?{_NAME})"
     rf"(?:(?:#({_NAME})|@(v{_SEMVER}))(!?)|@deprecated)(?:#([0-9]+))?"
 )
 _ARTIFACT = re.compile(patterns.ARTIFACT_NAME)
