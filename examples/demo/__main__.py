@@ -91,10 +91,13 @@ def down(places: Places) -> int:
 
 
 def remove_namespace(narrator: Narrator) -> None:
-    """Delete the namespace, also when no operator runs that could let go of its stages."""
+    """Delete the namespace, also when no operator runs that could let go of its stages.
+
+    Kubernetes takes the pods first and looks again after half of their 30 s of grace.
+    """
     delete = ("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found")
     try:
-        narrator.run(*delete, "--timeout=20s")
+        narrator.run(*delete, "--timeout=60s")
     except CommandFailedError:
         narrator.say("No operator lets go of the stages, so their finalizers are removed by hand:")
         for stage in narrator.ask("kubectl", "get", "stage", "-o", "name").split():

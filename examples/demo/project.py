@@ -10,6 +10,7 @@ import os
 import re
 import runpy
 import shutil
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,18 +111,18 @@ def perform(experiment: Experiment, *, directory: Path, narrator: Narrator) -> s
 
 def add_baseline(clone: Path, *, narrator: Narrator) -> None:
     """List a second model in dvc.yaml, whose bytes git itself holds, commit it and push."""
-    (clone / "majority.json").write_text('{"always": 1}\n')
+    weights = '{"always": 1}'
+    narrator.announce(f"echo '{weights}' > majority.json")
+    (clone / "majority.json").write_text(weights + "\n")
     listing = clone / "dvc.yaml"
     document = yaml.safe_load(listing.read_text())
-    document["artifacts"][BASELINE] = {
-        "path": "majority.json",
-        "type": "model",
-        "desc": "Says 1 whatever it sees, to be compared with",
-    }
+    entry = {"path": "majority.json", "type": "model", "desc": "Says 1 whatever it sees."}
+    document["artifacts"][BASELINE] = entry
     listing.write_text(yaml.safe_dump(document, sort_keys=False))
-    narrator.edit("dvc.yaml", f"+ {BASELINE}: {{path: majority.json, type: model}}")
+    added = yaml.safe_dump({BASELINE: entry}, sort_keys=False)
+    narrator.edit("dvc.yaml, artifacts", textwrap.indent(added, "+ "))
     message = "Add a baseline to compare with"
-    narrator.announce(f'git commit -m "{message}" && git push')
+    narrator.announce(f'git add . && git commit -m "{message}" && git push')
     narrator.ask("git", "add", ".", directory=clone)
     narrator.ask("git", "commit", "--quiet", "-m", message, directory=clone)
     narrator.ask("git", "push", "--quiet", directory=clone)

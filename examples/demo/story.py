@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from examples.demo import manifests, project
@@ -145,8 +146,7 @@ class Story:
             "All of it is in git: a colleague without access to the cluster clones the project and "
             "asks GTO and DVC.",
         )
-        clone = self.witnesses.fresh_clone()
-        self.narrator.announce(f"git clone {self.witnesses.url} && cd {MODEL}")
+        clone = self.clone()
         project.log_in(clone, self.server)
         for command in ("show", "history"):
             self.narrator.run("gto", command, directory=clone)
@@ -186,14 +186,9 @@ class Story:
             "Studio, promotes, and the cluster rolls out.",
         )
         self.kubectl("apply", "-f", "stage-from-git.yaml")
-        clone = self.witnesses.fresh_clone()
-        assign = ("gto", "assign", MODEL, "--version", "v1.2.0", "--stage", "dev")
-        said = self.narrator.run(*assign, directory=clone)
-        tag = re.search(rf"{MODEL}#dev#\d+", said)
-        expect(tag is not None, "GTO names the tag that it made")
-        self.narrator.run(
-            "git", "push", "--quiet", "origin", tag[0] if tag else "", directory=clone
-        )
+        clone = self.clone()
+        assign = ("assign", MODEL, "--version", "v1.2.0", "--stage", "dev")
+        self.gto_and_push(clone, *assign)
         self.stages["dev"] = "v1.2.0"
         self.wait("jsonpath={.status.current.version}=v1.2.0", "stage/digits-dev")
         self.ready("stage/digits-dev")
@@ -203,20 +198,20 @@ class Story:
     def discover(self) -> None:
         self.narrator.chapter(
             "A model that nobody declared",
-            "A ModelRepository makes objects of what dvc.yaml lists, and of what others wrote with "
-            "GTO. They show, and never write; whoever applies their own takes over.",
+            "A ModelRepository makes objects of the models that dvc.yaml lists, and of what others "
+            "wrote with GTO. They only show what git says; whoever applies their own takes over.",
         )
         self.kubectl("apply", "-f", "modelrepository.yaml")
         self.ready(f"mrepo/{MODEL}")
-        clone = self.witnesses.fresh_clone()
+        clone = self.clone()
         project.add_baseline(clone, narrator=self.narrator)
         self.wait("create", f"rmodel/{project.BASELINE}")
-        register = ("gto", "register", project.BASELINE, "--version", "v0.1.0", "--push")
-        self.narrator.run(*register, directory=clone)
+        self.narrator.say("An object is there. A colleague registers the first version:")
+        self.gto_and_push(clone, "register", project.BASELINE, "--version", "v0.1.0")
         self.wait("jsonpath={.status.latestVersion}=v0.1.0", f"rmodel/{project.BASELINE}")
         self.await_adopted(project.BASELINE)
-        self.kubectl("get", "mrepo,rmodel")
-        self.kubectl("get", "mver", "-l", "playbill.dev/adopted", "-o", "wide")
+        self.kubectl("get", "rmodel")
+        self.kubectl("get", "mver", "-l", "playbill.dev/adopted")
         self.check()
 
     def await_adopted(self, model: str) -> None:
@@ -231,21 +226,30 @@ class Story:
     def audit(self) -> None:
         self.narrator.chapter(
             "The auditor",
-            "Who was in production when, which bytes, who put it there? A plain clone answers.",
+            "Who was in production when, which bytes, by whose word, and did it work? The tags "
+            "tell it, and git notes what only the cluster knew. No cluster is asked.",
         )
-        clone = self.witnesses.fresh_clone()
-        self.narrator.run(
-            "git", "fetch", "--quiet", "origin", "refs/notes/*:refs/notes/*", directory=clone
-        )
+        clone = self.clone()
+        notes = "refs/notes/*:refs/notes/*"
+        self.narrator.run("git", "fetch", "--quiet", "origin", notes, directory=clone)
         ask = ("playbill", "audit", "--model", MODEL, "--stage", "prod")
         told = self.narrator.run(*ask, directory=clone)
-        expect("v1.1.0" in told and "v1.0.0" in told, "the story names all that held prod")
-        when = self.narrator.ask(
-            "git", "for-each-ref", "--format=%(taggerdate:iso-strict)", f"refs/tags/{MODEL}#prod#*",
-            "--sort=taggerdate", directory=clone,
-        ).split()  # fmt: skip
-        then = self.narrator.run(*ask, "--at", when[0], directory=clone)
-        expect("v1.0.0" in then, "v1.0.0 was in production first")
+        held = re.findall(r"^(\S+)  (v\S+)$", told, re.MULTILINE)
+        expect(
+            [version for _, version in held] == ["v1.0.0", "v1.1.0", "v1.0.0"],
+            "the audit names all that held prod, in their order",
+        )
+        moment = between(held[1][0], held[2][0])
+        self.narrator.say(f"And who was it at {moment}?")
+        then = self.narrator.run(*ask, "--at", moment, directory=clone)
+        expect(then.splitlines()[0].endswith(" v1.1.0"), "v1.1.0 was on prod at that moment")
+        expect("available" in then and "sha256:" in then, "notes tell of its pods")
+        self.narrator.say(
+            "The notes stand beside the commits. What became of the colleague's promotion:"
+        )
+        log = ("log", "-1", "--notes=playbill", "--format=%h %s%n%N", f"{MODEL}@v1.2.0")
+        noted = self.narrator.run("git", *log, directory=clone)
+        expect("dev available" in noted, "a note tells that v1.2.0 was available on dev")
 
     def retire(self) -> None:
         self.narrator.chapter(
@@ -282,6 +286,19 @@ class Story:
 
     def ready(self, *resources: str) -> None:
         self.wait("condition=Ready", *resources)
+
+    def clone(self) -> Path:
+        """A colleague's fresh clone, told as what to type."""
+        self.narrator.announce(f"git clone {self.witnesses.url} && cd {MODEL}")
+        return self.witnesses.fresh_clone()
+
+    def gto_and_push(self, clone: Path, *arguments: str) -> None:
+        """Let GTO make a tag, and push it; its own --push reads no settings of the clone."""
+        said = self.narrator.run("gto", *arguments, directory=clone)
+        tag = re.search(r"git tag '(\S+)'", said)
+        expect(tag is not None, "GTO names the tag that it made")
+        push = ("git", "push", "--quiet", "origin", tag[1] if tag else "")
+        self.narrator.run(*push, directory=clone)
 
     def visit(self, url: str) -> None:
         self.kubectl("exec", "visitor", "--", "python3", "/srv/visit.py", url)
@@ -343,6 +360,12 @@ def expect(holds: bool, what: str) -> None:
 
 def patch(kind: str, name: str, change: str) -> tuple[str, ...]:
     return ("patch", kind, name, "--type=merge", "--patch", change)
+
+
+def between(first: str, second: str) -> str:
+    """The middle of two moments, as RFC 3339 in UTC."""
+    start, end = datetime.fromisoformat(first), datetime.fromisoformat(second)
+    return f"{start + (end - start) / 2:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def drawn(pixels: Sequence[int]) -> str:

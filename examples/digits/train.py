@@ -58,10 +58,14 @@ def fit(
     for _ in range(params["epochs"]):
         network.partial_fit(images, digits, classes=range(10))
         guesses = network.predict(tests)
-        live.log_metric("train/loss", float(network.loss_))
-        live.log_metric("accuracy", float(accuracy_score(answers, guesses)))
-        live.log_metric("f1", float(f1_score(answers, guesses, average="macro")))
-        live.log_metric("log_loss", float(log_loss(answers, network.predict_proba(tests))))
+        reached = {
+            "train/loss": network.loss_,
+            "accuracy": accuracy_score(answers, guesses),
+            "f1": f1_score(answers, guesses, average="macro"),
+            "log_loss": log_loss(answers, network.predict_proba(tests)),
+        }
+        for name, value in reached.items():
+            live.log_metric(name, round(float(value), 4))
         live.next_step()
     return network
 
