@@ -226,17 +226,3 @@ def test_without_the_reservation_tags_are_doubled() -> None:
         seed for seed in range(5 * RUNS) if faults(run(seed, chances, leaders=2, reserving=False))
     )
     assert next(broken, None) is not None, "too kind a world: it does not need the reservation"
-
-
-@pytest.mark.parametrize(("version", "listings"), [("v1.0.0", 1), (None, 2)])
-def test_a_name_that_was_reserved_is_settled_by_a_listing_alone(
-    version: str | None, listings: int
-) -> None:
-    """A name that the spec determines is settled by the server's word already."""
-    world = World(0, Chances(crash=0, lost=0, late=0, unanswered=0))
-    who = asker("ModelVersion", "v", "v")
-    world.apply(VersionIntent(asker=who, artifact=ARTIFACT, version=version, commit=commit(1)))
-    world.commits.add(commit(1))
-    asyncio.run(Operator(world).run_once())
-    assert world.objects["v"].intent.recorded in world.tags
-    assert world.listings == listings

@@ -293,11 +293,6 @@ class _Remote:
         await self.operator._call()
         return snapshot
 
-    async def landed(self, tags: Sequence[TagObject]) -> Snapshot:
-        self.seen |= {tag.name: tag for tag in tags}
-        oids = {name: tag.oid for name, tag in self.seen.items()}
-        return Snapshot(fold(map(_record, self.seen.values())), oids)
-
     async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
         return await self.operator.resolve(intents)
 

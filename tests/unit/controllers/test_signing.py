@@ -61,10 +61,6 @@ class Empty:
         self.place.pushed += tags
         return {tag.name: Pushed() for tag in tags}
 
-    async def landed(self, tags: Sequence[TagObject]) -> Snapshot:
-        book = view(*tags)
-        return Snapshot(book.ledger, {tag.name: tag.oid for tag in tags})
-
     async def withdraw(self, tag: str, oid: str) -> bool:
         del tag, oid
         return False

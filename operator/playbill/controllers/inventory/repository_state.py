@@ -40,7 +40,6 @@ class RepositoryState:
 
     `candidates` are the objects for which something is to be written or looked up;
     `under_way` are those of them that the present pass works for: it wakes them when it ends.
-    `unlisted` says that the server's word on the last push has yet to be confirmed by a listing;
     `rejected` holds what the server refused, by uid and generation, until the next look;
     `book` is the tags as they were last read, be it by a pass that came to nothing; `unread`
     are facts that a passing fault kept from being read. `config` is what `.gto`
@@ -58,7 +57,6 @@ class RepositoryState:
     default_branch: str | None = None
     trouble: Trouble | None = None
     slow: bool = False
-    unlisted: bool = False
     candidates: set[ObjectKey] = field(default_factory=set)
     under_way: frozenset[ObjectKey] = frozenset()
     rejected: dict[str, tuple[int, Trouble]] = field(default_factory=dict)

@@ -21,7 +21,6 @@ from playbill.git.listing import Listing
 from playbill.git.mirror import Mirror
 from playbill.git.porcelain import Result
 from playbill.git.project import ArtifactFacts, list_project_artifacts, read_projects
-from playbill.git.tags import read_tag
 from playbill.ledger.aliases import Alias, Base, parse_base
 from playbill.ledger.intents import AnyIntent, VersionIntent
 from playbill.ledger.tagobject import TagObject
@@ -108,10 +107,6 @@ class GitRemote:
         report = await self._run(lambda: self.mirror.push(tags))
         return report.results
 
-    async def landed(self, tags: Sequence[TagObject]) -> Snapshot:
-        """What was read last, with tags that the server said it took."""
-        return await self._run(lambda: self._landed(tags))
-
     async def withdraw(self, tag: str, oid: str) -> bool:
         """Delete the tag if it still is this object."""
         return await self._run(lambda: self.mirror.withdraw(tag, oid))
@@ -140,16 +135,6 @@ class GitRemote:
         snapshot = Snapshot(book.ledger, book.oids, self._allowed_stages(listing))
         self._seen = (listing, snapshot)
         self._look_again_for_revisions()
-        return snapshot
-
-    def _landed(self, tags: Sequence[TagObject]) -> Snapshot:
-        assert self._seen is not None  # noqa: S101 - a push comes after a read
-        listing, before = self._seen
-        records = [read_tag(tag.name, tag.oid, tag.data) for tag in tags]
-        oids = {record.name: record.oid for record in records}
-        book = self.state.book = self.state.book.next({**self.state.book.oids, **oids}, records)
-        snapshot = replace(before, ledger=book.ledger, oids=book.oids)
-        self._seen = (listing.with_tags(oids), snapshot)
         return snapshot
 
     def _allowed_stages(self, listing: Listing) -> frozenset[str] | None:

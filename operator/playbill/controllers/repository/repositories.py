@@ -35,9 +35,6 @@ from playbill.metrics import Metrics
 SLOW_SECONDS = 3.0
 """After so long a pass is worth a word in the status of those that wait for it."""
 
-CONFIRM_SECONDS = 0.5
-"""After so long a listing confirms what the server said of a push; nobody waits for it."""
-
 logger = logging.getLogger("playbill.ledger")
 
 
@@ -86,8 +83,7 @@ class Repositories:
         if unanswered is not None:
             raise unanswered
         notes = await self._trail.tell(state, site, lambda: self._remote(state, site))
-        again = CONFIRM_SECONDS if state.unlisted else site.interval
-        return again if notes is None else min(again, notes)
+        return site.interval if notes is None else min(site.interval, notes)
 
     async def _pass(self, state: RepositoryState, site: Site) -> Retry | None:
         """Gives the passing fault that kept something from being written, if one did."""
@@ -105,7 +101,6 @@ class Repositories:
             )
             outcome = await repository_pass(desk, remote, self._terms(state, site))
             remote.report()
-            state.unlisted = outcome.unlisted
             head_changed = site.heads_wanted(state)
             relisted = await self._list_projects(state, remote, site)
             unread = {artifact for _, artifact in state.unread}

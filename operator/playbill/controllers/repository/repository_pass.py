@@ -62,9 +62,6 @@ class Remote(Protocol):
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         """Push all or none; Retry(PushUnanswered) when it is not known what happened."""
 
-    async def landed(self, tags: Sequence[TagObject]) -> Snapshot:
-        """What was read last, with tags that the server said it took."""
-
     async def withdraw(self, tag: str, oid: str) -> bool:
         """Delete the tag if it still is this object."""
 
@@ -86,17 +83,13 @@ class Terms:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a pass left: the newest snapshot, refusals by uid, and whether to come again.
-
-    `unlisted` when what was written is known by the server's answer alone.
-    """
+    """What a pass left: the newest snapshot, refusals by uid, and whether to come again."""
 
     snapshot: Snapshot
     refused: dict[str, Trouble] = field(default_factory=dict)
     written: list[TagObject] = field(default_factory=list)
     conflicts: int = 0
     again: bool = False
-    unlisted: bool = False
 
 
 async def repository_pass(desk: Desk, remote: Remote, terms: Terms) -> Outcome:
@@ -114,24 +107,11 @@ async def repository_pass(desk: Desk, remote: Remote, terms: Terms) -> Outcome:
     present = await _refuse_vanished(remote, signed, outcome)
     ready = await _reserve(desk, present, outcome)
     await _push(remote, ready, terms.limit, outcome)
-    if _is_plain(ready, outcome):
-        outcome.snapshot, outcome.unlisted = await remote.landed(outcome.written), True
-        return outcome
+    # Also when the server said yes to all: a rival may have registered the same commit since the
+    # first listing, and what is not confirmed yet can still be withdrawn.
     outcome.snapshot = await remote.read()
     _pardon(ready, outcome)
     return outcome
-
-
-def _is_plain(steps: Sequence[Step], outcome: Outcome) -> bool:
-    """Whether the server said of every tag that it took it, and none has a reservation.
-
-    Its word is then as good as a listing, which is made all the same, by the next pass, when
-    nobody waits for it. A reservation is kept until a listing shows what it was for.
-    """
-    reserved = any(
-        s.intent.pending or (isinstance(s.decision, Write) and s.decision.reserve) for s in steps
-    )
-    return bool(outcome.written) and not (reserved or outcome.refused or outcome.again)
 
 
 def _pardon(steps: Sequence[Step], outcome: Outcome) -> None:
