@@ -13,6 +13,7 @@ with crashes at every step, late pushes and rival leaders.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -30,6 +31,9 @@ from playbill.ledger.tagobject import TagObject
 from playbill.ledger.view import Author, View
 
 RESERVATIONS_AT_ONCE = 16
+
+PATIENCE = 10.0
+"""Seconds; a push that is unanswered after so long is the last one of its pass."""
 
 
 class Desk(Protocol):
@@ -229,6 +233,7 @@ async def _push(remote: Remote, steps: list[Step], limit: int, outcome: Outcome)
     if aliases:
         await remote.make(aliases)
     for part in parts(steps, limit):
+        started = time.monotonic()
         try:
             report = await push_part(remote.push, part)
         except Retry as retry:
@@ -236,7 +241,10 @@ async def _push(remote: Remote, steps: list[Step], limit: int, outcome: Outcome)
             outcome.again = True
             for step in part:
                 outcome.refused.setdefault(step.intent.asker.uid, retry)
-            if retry.reason != "PushUnanswered":
+            # One push without an answer need not spoil the others, but a server that hangs
+            # would hold up the pass for as many timeouts as there are parts.
+            hangs = time.monotonic() - started > PATIENCE
+            if hangs or retry.reason != "PushUnanswered":
                 return
             continue
         except Stalled as stalled:
