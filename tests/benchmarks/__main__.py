@@ -40,7 +40,7 @@ def main() -> None:
     busy = os.getloadavg()[1]
     print(
         f"\n{os.cpu_count()} cores, {busy:.1f} processes at work on average. Medians, by turns; "
-        "states in CPU seconds, the rest by the clock."
+        "by the clock, or where it says CPU in the CPU seconds of git and Python together."
     )
 
 

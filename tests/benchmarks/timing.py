@@ -5,7 +5,9 @@ from __future__ import annotations
 import resource
 import statistics
 import sys
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 
 def progress(words: str) -> None:
@@ -13,28 +15,42 @@ def progress(words: str) -> None:
     print(f"--> {words}", file=sys.stderr, flush=True)
 
 
-def cpu_by_turns(runs: int, *works: Callable[[], object]) -> list[float]:
-    """The median CPU seconds of each, those of the processes that it started and waited for
-    included; on a quiet machine, where one step follows another, that is the time it takes.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Seconds: `clock` from the beginning to the answer, `cpu` those of all processors."""
+
+    clock: float
+    cpu: float
+
+
+def by_turns(runs: int, *works: Callable[[], object]) -> list[Taken]:
+    """The medians of each.
 
     They take turns, so that a busy minute harms all alike, and each is run once beforehand,
     for the caches of git, Python and the disk.
     """
-    times: list[list[float]] = [[] for _ in works]
+    times: list[list[Taken]] = [[] for _ in works]
     for turn in range(runs + 1):
         for taken, work in zip(times, works, strict=True):
-            before = _cpu()
-            work()
+            found = once(work)
             if turn:
-                taken.append(_cpu() - before)
-    return [statistics.median(taken) for taken in times]
+                taken.append(found)
+    return [_median(taken) for taken in times]
 
 
-def cpu_once(work: Callable[[], object]) -> float:
-    """The same of one run, for what takes minutes."""
-    before = _cpu()
-    work()
-    return _cpu() - before
+def once(work: Callable[[], object]) -> Taken:
+    """Of one run. CPU seconds are those of this process and of all that it started and waited
+    for; neither has what it takes to throw the answer away."""
+    clock, cpu = time.perf_counter(), _cpu()
+    answer = work()
+    taken = Taken(time.perf_counter() - clock, _cpu() - cpu)
+    del answer
+    return taken
+
+
+def _median(taken: list[Taken]) -> Taken:
+    clock = statistics.median(found.clock for found in taken)
+    return Taken(clock, statistics.median(found.cpu for found in taken))
 
 
 def _cpu() -> float:
