@@ -285,6 +285,9 @@ class _Remote:
     operator: Operator
     seen: dict[str, TagObject] = field(default_factory=dict)
 
+    async def confirm(self, tags: Sequence[TagObject]) -> Snapshot:  # noqa: ARG002 - the Protocol has it
+        return await self.read()
+
     async def read(self) -> Snapshot:
         await self.operator._call()
         self.operator.world.listings += 1

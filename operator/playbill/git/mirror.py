@@ -62,8 +62,12 @@ class Mirror:
         return self._store.directory
 
     def list_refs(self) -> Listing:
-        """The remote's branches and tags now. One git process."""
-        return self._guarded(lambda: list_remote(self._store), populated=False)
+        """The remote's branches and tags now. One git process, which holds up no other."""
+        self._guarded(lambda: None, populated=False)
+        try:
+            return list_remote(self._store)
+        except MirrorCorrupt:
+            return self._guarded(lambda: list_remote(self._store), populated=False)
 
     def default_branch(self) -> str | None:
         """The branch that the remote's HEAD names; None while there is none.

@@ -45,6 +45,9 @@ class Empty:
 
     place: Place
 
+    async def confirm(self, tags: Sequence[TagObject]) -> Snapshot:  # noqa: ARG002 - the Protocol has it
+        return await self.read()
+
     async def read(self) -> Snapshot:
         return Snapshot(view().ledger, {})
 

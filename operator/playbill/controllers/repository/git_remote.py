@@ -22,6 +22,7 @@ from playbill.git.mirror import Mirror
 from playbill.git.porcelain import Result
 from playbill.git.project import ArtifactFacts, list_project_artifacts, read_projects
 from playbill.ledger.aliases import Alias, Base, parse_base
+from playbill.ledger.grammar import parse_tag
 from playbill.ledger.intents import AnyIntent, VersionIntent
 from playbill.ledger.tagobject import TagObject
 
@@ -46,6 +47,24 @@ class GitRemote:
     async def read(self) -> Snapshot:
         """List; fetch and fold only when something has changed since."""
         return await self._run(self._read)
+
+    async def confirm(self, tags: Sequence[TagObject]) -> Snapshot:
+        """Read again, and meanwhile what the commits of these new tags carry: the one waits for
+        the server, the other for this machine."""
+        wanted = [key for tag in tags if (key := facts_of(tag)) and key not in self.state.facts]
+        ahead = asyncio.create_task(self._read_ahead(wanted))
+        try:
+            return await self.read()
+        finally:
+            self.state.learn(await ahead)
+
+    async def _read_ahead(self, wanted: Sequence[FactsKey]) -> dict[FactsKey, ArtifactFacts]:
+        """What can be read now; the rest is read, and told of, after the pass."""
+        try:
+            found = await self.facts(wanted)
+        except Trouble:
+            return {}
+        return {key: facts for key, facts in found.items() if facts.problem is None}
 
     def report(self) -> None:
         """Tell the state what was seen last."""
@@ -161,6 +180,12 @@ class GitRemote:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, work)
+
+
+def facts_of(tag: TagObject) -> FactsKey | None:
+    """Which commit's files, of which artifact, a tag makes worth reading."""
+    name = parse_tag(tag.name)
+    return (tag.target, name.artifact) if name else None
 
 
 def _wants_base(intent: VersionIntent) -> bool:

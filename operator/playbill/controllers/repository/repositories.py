@@ -18,7 +18,7 @@ from playbill.controllers.inventory.repository_state import FactsKey, Repository
 from playbill.controllers.inventory.store import Store, key_of
 from playbill.controllers.repository.audit import AuditTrail
 from playbill.controllers.repository.desk import KubeDesk
-from playbill.controllers.repository.git_remote import GitRemote
+from playbill.controllers.repository.git_remote import GitRemote, facts_of
 from playbill.controllers.repository.repository_pass import Outcome, Terms, repository_pass
 from playbill.controllers.repository.signing import Signers
 from playbill.controllers.repository.site import Site
@@ -197,7 +197,7 @@ class Repositories:
         wanted: Iterable[FactsKey],
     ) -> None:
         """Read what statuses and workloads need; a version does not wait for what is unreadable."""
-        written = [fact for tag in outcome.written if (fact := _facts_of(tag)) is not None]
+        written = [fact for tag in outcome.written if (fact := facts_of(tag)) is not None]
         asked = dict.fromkeys([*wanted, *written, *state.unread])
         missing = [key for key in asked if key not in state.facts or key in state.unread]
         try:
@@ -330,11 +330,6 @@ class Repositories:
 
 class SecretMissing(Waiting):
     """The Secret that the repository names is not there."""
-
-
-def _facts_of(tag: TagObject) -> FactsKey | None:
-    name = parse_tag(tag.name)
-    return (tag.target, name.artifact) if name else None
 
 
 def _is_passing(facts: ArtifactFacts) -> bool:

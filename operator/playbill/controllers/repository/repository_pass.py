@@ -54,6 +54,9 @@ class Remote(Protocol):
     async def read(self) -> Snapshot:
         """List, fetch what is new, fold."""
 
+    async def confirm(self, tags: Sequence[TagObject]) -> Snapshot:
+        """The same, after these tags were pushed."""
+
     async def resolve(self, intents: Sequence[AnyIntent]) -> Sequence[AnyIntent]:
         """Fill in the commits that the versions among them mean."""
 
@@ -113,7 +116,7 @@ async def repository_pass(desk: Desk, remote: Remote, terms: Terms) -> Outcome:
     await _push(remote, ready, terms.limit, outcome)
     # Also when the server said yes to all: a rival may have registered the same commit since the
     # first listing, and what is not confirmed yet can still be withdrawn.
-    outcome.snapshot = await remote.read()
+    outcome.snapshot = await remote.confirm(outcome.written)
     _pardon(ready, outcome)
     return outcome
 
