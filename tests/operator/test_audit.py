@@ -271,9 +271,12 @@ def test_a_restored_cluster_writes_none_again(world: World) -> None:
         world.kubectl.kubeconfig, world.namespace, world.directory / "restored"
     )
     world.operator = restored.start()
-    two_versions(world)
-    assign(world, "1.0.0", **spec)
-    quiet_looks(restored)
+    try:
+        two_versions(world)
+        assign(world, "1.0.0", **spec)
+        quiet_looks(restored)
+    finally:
+        restored.stop()
     assert world.remote.git("rev-parse", REF) == before
 
 

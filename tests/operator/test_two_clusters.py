@@ -26,11 +26,13 @@ def worlds(cluster: Kubectl, tmp_path: Path) -> Iterator[tuple[World, World]]:
             cluster.kubeconfig, name, tmp_path / "west", options=("--cluster-name", "west")
         )
         west = World(cluster, name, east.remote, operator, tmp_path / "west", east.url)
-        east.operator.start()
-        operator.start()
-        yield east, west
-        operator.stop()
-        release(west)
+        try:
+            east.operator.start()
+            operator.start()
+            yield east, west
+        finally:
+            operator.stop()
+            release(west)
 
 
 def adopt_all(world: World) -> None:
@@ -118,8 +120,7 @@ def test_a_cluster_restored_under_its_name_gives_no_number_twice(
     assert sorted(numbers.values()) == ["v0.0.1", "v0.0.2", "v0.0.3"]
 
     east.operator.kill()
-    cluster, namespace = east.kubectl, f"again-{secrets.token_hex(4)}"
-    cluster("create", "namespace", namespace)
+    cluster = east.kubectl
     everything = cluster.json("get", "rmodel,mver,stage", "-n", east.namespace, "-l", f"!{ADOPTED}")
     assert len(everything["items"]) == 5
     release(east)
