@@ -123,6 +123,7 @@ def test_no_text_forges_or_hides_a_trailer_for_git(text: str, value: str) -> Non
 @given(text=TEXT)
 @example(text="subject\n\nA: 1\n# ------------------------ >8 ------------------------\n\nB: 2")
 @example(text="subject\n\nA: 1\nb: 2\nB: 3\n c\n")
+@example(text="0\n\nConflicts:\n")
 def test_no_message_has_a_trailer_that_git_does_not_see(text: str) -> None:
     assume("-----BEGIN" not in text)  # signatures are not this command's business
     seen = git_trailers(text)

@@ -37,6 +37,8 @@ _STRUCTURE = re.compile(r"[A-Za-z0-9-]+\s*:|\(cherry picked from|#|---")
 _SIGNATURE = re.compile(r"^-----BEGIN (?:PGP|SSH|SIGNED) (?:SIGNATURE|MESSAGE)-----", re.MULTILINE)
 # What follows this line is no part of a message: `git commit --verbose` cuts it off.
 _SCISSORS = re.compile(r"^# -{24} >8 -{24}$", re.MULTILINE)
+# git takes such a block at the end, as old merges have it, for no part of the message either.
+_CONFLICTS = re.compile(r"^Conflicts:$", re.MULTILINE)
 _PARAGRAPHS = re.compile(r"\n(?:[ \t\r]*\n)+")
 _BLANK = " \t\r\n"
 
@@ -106,6 +108,8 @@ def split(message: str) -> tuple[str, str, dict[str, str]]:
 def _ends_early(message: str) -> bool:
     """Whether the last paragraph that we see may not be the last one that git sees."""
     if len(message) > MESSAGE_MAX_LENGTH:
+        return True
+    if "Conflicts:" in message and _CONFLICTS.search(message) is not None:
         return True
     return ">8" in message and _SCISSORS.search(message) is not None
 
