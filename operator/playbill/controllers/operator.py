@@ -17,7 +17,6 @@ from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
-from playbill.controllers.inventory.kinds import RESOURCES
 from playbill.controllers.inventory.store import Resource, Store
 from playbill.controllers.objects.adoption import Adoption
 from playbill.controllers.objects.model_repositories import ModelRepositories
@@ -111,7 +110,6 @@ class Operator:
                         settings.namespaces,
                         every=settings.resync_seconds,
                     ),
-                    self._look_for_objects(),
                 )
             ]
             stopping = asyncio.create_task(stop.wait())
@@ -186,21 +184,6 @@ class Operator:
         if not self._leading or self._reactions.heard:
             return []
         return ["the cluster's objects are still being listed"]
-
-    async def _look_for_objects(self) -> None:
-        """In a cluster without objects nobody is told of any: then all has been heard at once."""
-        places = self._settings.namespaces or (None,)
-        while not self._reactions.heard:
-            try:
-                found = [await self._kube.any(r, p) for r in RESOURCES.values() for p in places]
-            except Trouble as trouble:
-                logger.warning("cannot list the cluster's objects: %s", trouble.message)
-                await asyncio.sleep(1)
-                continue
-            if not any(found):
-                self._reactions.heard = True
-            break
-        await asyncio.Event().wait()  # the parts of an operator never end
 
     def _look_at_home(self, key: ObjectKey) -> None:
         """A git server told of a push to a ModelRepository."""

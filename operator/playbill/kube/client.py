@@ -139,11 +139,6 @@ class Kube:
             if not token:
                 return items, page["metadata"]["resourceVersion"]
 
-    async def any(self, resource: Resource, namespace: str | None = None) -> bool:
-        """Whether there is at least one object."""
-        request = Request(verb="list", resource=resource, namespace=namespace, query={"limit": 1})
-        return bool((await self._send(request))["items"])
-
     async def apply(
         self,
         resource: Resource,

@@ -54,7 +54,6 @@ class Informer:
         self._kube = kube
         self._namespaces = namespaces
         self._listener = listener
-        self._ready = threading.Event()
         self._news: deque[Callable[[], object]] = deque()
         self._called = False
         self._registry = kopf.OperatorRegistry()
@@ -73,11 +72,6 @@ class Informer:
         ).start()
         await ended
 
-    @property
-    def started(self) -> bool:
-        """Whether Kopf has begun to watch."""
-        return self._ready.is_set()
-
     def _watch_forever(self, ended: asyncio.Future[None]) -> None:
         try:
             asyncio.run(
@@ -87,7 +81,6 @@ class Informer:
                     standalone=True,
                     clusterwide=not self._namespaces,
                     namespaces=self._namespaces,
-                    ready_flag=self._ready,
                 )
             )
             error: BaseException = RuntimeError("Kopf has ended")

@@ -34,7 +34,7 @@ class Reactions:
     """The informer's listener: fills the store, and queues what a change concerns.
 
     `let_go` is told of each model and repository that is gone. `heard` says that everything
-    there was has been noted, for nothing is told as changed before.
+    there was is known.
     """
 
     def __init__(
@@ -72,7 +72,6 @@ class Reactions:
 
     def changed(self, kind: Kind, raw: Mapping[str, Any], *, gone: bool) -> None:
         """Have the object reconciled, and those whom its change concerns."""
-        self.heard = True
         meta = raw["metadata"]
         key = ObjectKey(kind, meta["namespace"], meta["name"])
         if gone:
