@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.benchmarks import crowds, recording, state, steady
 from tests.benchmarks.cluster import find_cluster
-from tests.benchmarks.table import render
+from tests.benchmarks.table import Row, render
 
 from playbill.cli import GARBAGE_OBJECTS
 
@@ -32,11 +32,13 @@ def main() -> None:
     sections = arguments.sections or list(SECTIONS)
     if sections != ["state"]:
         find_cluster()  # before the minutes that the others take
-    rows = []
-    for name in sections:
-        with tempfile.TemporaryDirectory(prefix="playbill-bench-") as directory:
-            rows += SECTIONS[name](Path(directory), quick=arguments.quick)
-    print(render(rows))
+    rows: list[Row] = []
+    try:
+        for name in sections:
+            with tempfile.TemporaryDirectory(prefix="playbill-bench-") as directory:
+                rows += SECTIONS[name](Path(directory), quick=arguments.quick)
+    finally:  # what took minutes is not lost with what failed after it
+        print(render(rows))
     busy = os.getloadavg()[1]
     print(
         f"\n{os.cpu_count()} cores, {busy:.1f} processes at work on average. Medians, by turns; "
