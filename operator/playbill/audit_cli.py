@@ -13,13 +13,14 @@ from typing import Any, Literal
 import click
 
 from playbill.api.errors import Trouble
+from playbill.api.times import timestamp
 from playbill.git.clone import Clone
 from playbill.git.command import Git, GitSettings
 from playbill.git.fetch import list_local
 from playbill.git.notes import list_notes, read_notes
 from playbill.git.project import read_projects
 from playbill.git.tags import read_tags
-from playbill.ledger.accounts import Account, accounts, by_tag, how_ended, recorded_by, rfc3339
+from playbill.ledger.accounts import Account, accounts, by_tag, how_ended, recorded_by
 from playbill.ledger.audit import Line, parse_note
 from playbill.ledger.fold import fold
 from playbill.ledger.state import Ledger
@@ -173,7 +174,7 @@ def audit(
 
 def _print_json(records: Records, told: Sequence[Account], at: datetime | None) -> None:
     document = {
-        "at": rfc3339(int(at.timestamp())) if at else None,
+        "at": timestamp(int(at.timestamp())) if at else None,
         "notes": records.notes is not None,
         "tenures": [account.to_json() for account in told],
     }
@@ -186,10 +187,10 @@ def _texts(told: Sequence[Account], at: datetime | None) -> Iterator[str]:
     before = ""
     for account in told:
         title = f"{account.artifact}, {account.stage}"
-        moment = f" at {rfc3339(int(at.timestamp()))}" if at else ""
+        moment = f" at {timestamp(int(at.timestamp()))}" if at else ""
         head = f"{title}{moment}: {account.tenure.version}"
         if at is None:
-            head = f"{rfc3339(account.tenure.since)}  {account.tenure.version}"
+            head = f"{timestamp(account.tenure.since)}  {account.tenure.version}"
             head = head if title == before else f"{title}\n\n{head}"
         before = title
         yield "\n".join([head, *(f"  {name:<12} {words}" for name, words in _fields(account))])
@@ -200,7 +201,7 @@ def _fields(account: Account) -> Iterator[tuple[str, str]]:
     yield "commit", tenure.commit
     if account.digest:
         yield "digest", account.digest
-    yield "since", f"{rfc3339(tenure.since)}, by tag {tenure.assignment.tag}"
+    yield "since", f"{timestamp(tenure.since)}, by tag {tenure.assignment.tag}"
     yield "until", _end(account)
     asked = [by.get("requestedBy", ""), by.get("resource", "")]
     if any(asked):
@@ -214,7 +215,7 @@ def _fields(account: Account) -> Iterator[tuple[str, str]]:
     for line in account.lines:
         said = line.details
         after = f", {said['after'].removesuffix('s')} s later" if "after" in said else ""
-        moment = f"{rfc3339(line.seconds)}{after}, in cluster {said['cluster']}"
+        moment = f"{timestamp(line.seconds)}{after}, in cluster {said['cluster']}"
         if line.outcome == "available":
             yield "available", moment
             if "images" in said:
@@ -228,19 +229,19 @@ def _end(account: Account) -> str:
     if tenure.until is None or event is None:
         return "now"
     by = f"{account.successor} ({event.tag})" if account.successor else event.tag
-    return f"{rfc3339(tenure.until)}, {how_ended(event)} by {by}"
+    return f"{timestamp(tenure.until)}, {how_ended(event)} by {by}"
 
 
 def _nobody(stories: Sequence[Sequence[Account]], stage: str | None, at: datetime) -> str:
     """Why nobody was on stage then: not yet, or no longer."""
-    moment, second = rfc3339(int(at.timestamp())), int(at.timestamp())
+    moment, second = timestamp(int(at.timestamp())), int(at.timestamp())
     if len(stories) != 1:
         return f"at {moment} nobody held {f'the stage {stage}' if stage else 'any stage'}"
     (story,) = stories
     first = story[0]
     words = f"at {moment} nobody held {first.stage} of {first.artifact}"
     if second < first.tenure.since:
-        version, since = first.tenure.version, rfc3339(first.tenure.since)
+        version, since = first.tenure.version, timestamp(first.tenure.since)
         return f"{words} yet: the first was {version}, from {since} on"
     last = [each for each in story if each.tenure.since <= second][-1]
     return f"{words}: {last.tenure.version} did until {_end(last)}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from playbill.api.times import timestamp
 from playbill.ledger.aliases import told
 from playbill.ledger.audit import Line
 from playbill.ledger.events import Assignment, Deregistration, LedgerEvent
@@ -49,8 +49,8 @@ class Account:
             "commit": tenure.commit,
             "digest": self.digest,
             "tag": tag.tag,
-            "since": rfc3339(tenure.since),
-            "until": None if tenure.until is None else rfc3339(tenure.until),
+            "since": timestamp(tenure.since),
+            "until": None if tenure.until is None else timestamp(tenure.until),
             "endedBy": self._ended(),
             "recordedBy": recorded_by(tag),
             "available": [_outcome(line) for line in self.lines if line.outcome == "available"],
@@ -122,11 +122,6 @@ def how_ended(event: LedgerEvent) -> str:
             return "unassigned"
 
 
-def rfc3339(seconds: int) -> str:
-    """A second since the epoch, in UTC."""
-    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def _digest(artifact: ArtifactState, tenure: Tenure, lines: Iterable[Line]) -> str:
     """What was meant at the time goes before what a tag of the version says."""
     known = artifact.version_at(tenure.commit)
@@ -138,7 +133,7 @@ def _outcome(line: Line) -> dict[str, Any]:
     keys: Iterator[tuple[str, str]] = (
         (key, line.details.get(key, "")) for key in ("cluster", "resource", "reason", "message")
     )
-    found: dict[str, Any] = {"at": rfc3339(line.seconds), **{k: v for k, v in keys if v}}
+    found: dict[str, Any] = {"at": timestamp(line.seconds), **{k: v for k, v in keys if v}}
     after, images = line.details.get("after", ""), line.details.get("images", "")
     if after.removesuffix("s").isdigit():
         found["afterSeconds"] = int(after.removesuffix("s"))

@@ -22,8 +22,6 @@ from playbill.ledger.state import VersionState
 from playbill.ledger.tagobject import LATEST_SECOND, TagObject
 
 IDENTITY: Final = "Playbill <playbill@playbill.dev>"
-LARGEST: Final = 8192
-"""Bytes of an alias, as a reservation holds it."""
 
 _TREE = re.compile(rb"tree ([0-9a-f]{40})\n")
 _PARENT = re.compile(rb"^parent ([0-9a-f]{40})$", re.MULTILINE)

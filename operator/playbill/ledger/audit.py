@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, get_args
 
+from playbill.api.times import timestamp
 from playbill.ledger.events import Assignment, LedgerEvent, Registration
 from playbill.ledger.message import CHANGE, CLUSTER, REASON, REQUESTED_BY, RESOURCE
 from playbill.ledger.state import ArtifactState
@@ -76,7 +77,7 @@ class Line:
 
     def format(self) -> str:
         """The line, without its end. Values are cleaned and cut; empty ones are left out."""
-        time = datetime.fromtimestamp(self.seconds, tz=UTC).strftime(_TIME)
+        time = timestamp(self.seconds)
         head = f"{time} {self.stage} {self.outcome} {self.artifact} {self.version}"
         cleaned = ((key, clean(value, key)) for key, value in self.details.items())
         return SEPARATOR.join([head, *(f"{key}={value}" for key, value in cleaned if value)])

@@ -17,6 +17,7 @@ from playbill.ledger.grammar import (
 )
 from playbill.ledger.intents import StageIntent
 from playbill.ledger.state import Holder
+from playbill.ledger.vanished import refuse_vanished
 from playbill.ledger.versions import refuse_deprecated
 from playbill.ledger.view import ArtifactView, View, asked_for_by, is_ours
 
@@ -103,13 +104,12 @@ def _refuse_unlisted(intent: StageIntent, view: View) -> None:
 def _refuse_vanished(intent: StageIntent, view: View, version: str) -> None:
     if intent.follow and intent.recorded_version != version:
         return
-    if intent.recorded and view.oid(intent.recorded) is None:
-        raise Stalled(
-            "TagVanished",
-            f"the tag {intent.recorded} that recorded this assignment is gone from git, and what "
-            "others removed is not written again by itself: push that tag again, or change the "
-            "spec to record it anew. The workload stays as it is",
-        )
+    refuse_vanished(
+        intent,
+        view,
+        did="recorded this assignment",
+        mend="change the spec to record it anew. The workload stays as it is",
+    )
 
 
 def _refuse_ambiguous(artifact: ArtifactView, version: str, commit: str) -> None:

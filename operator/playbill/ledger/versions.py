@@ -20,6 +20,7 @@ from playbill.ledger.intents import VersionIntent
 from playbill.ledger.reregistration import is_told_to_return, return_tag, withdrawal_tag
 from playbill.ledger.reserved import reserved_number
 from playbill.ledger.state import VersionState
+from playbill.ledger.vanished import refuse_vanished
 from playbill.ledger.view import ArtifactView, View, asked_for_by, is_ours
 
 
@@ -89,13 +90,12 @@ def _unknown(
 
 
 def _refuse_vanished(intent: VersionIntent, view: View) -> None:
-    if intent.recorded and view.oid(intent.recorded) is None:
-        raise Stalled(
-            "TagVanished",
-            f"the tag {intent.recorded} that registered this version is gone from git, and what "
-            "others removed is not written again by itself: push that tag again, or delete this "
-            "object and create another one to register anew",
-        )
+    refuse_vanished(
+        intent,
+        view,
+        did="registered this version",
+        mend="delete this object and create another one to register anew",
+    )
 
 
 def _register(

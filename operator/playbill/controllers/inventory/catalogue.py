@@ -112,10 +112,6 @@ class Catalogue:
         home = self.home_of(model)
         return model.spec.adopt or (home.spec.adopt if home else None)
 
-    def identity_of(self, model: RegisteredModel) -> Identity | None:
-        """What a model is, across namespaces; None while its repository is not known."""
-        return self._identities.get(key_of(model))
-
     def state_of(self, tenant: Tenant) -> RepositoryState:
         """The state of a tenant's repository.
 

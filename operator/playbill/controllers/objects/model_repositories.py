@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from playbill.controllers.objects.adoption import Adoption
 from playbill.controllers.objects.shell import Shell
 from playbill.controllers.status.repository_status import repository_status
 from playbill.controllers.watch.hooks import Hooks
-from playbill.kube.resources import SECRETS
+from playbill.kube.secrets import read_secret
 
 SECRET_SECONDS = 60.0
 """A webhook's Secret is read so often: no event tells of it."""
@@ -71,17 +70,15 @@ class ModelRepositories:
             return trouble
 
     async def _token(self, namespace: str, name: str) -> str:
-        secret = await self.shell.kube.get(SECRETS, namespace, name)
-        token = base64.b64decode(((secret or {}).get("data") or {}).get("token", "")).decode(
-            errors="replace"
-        )
-        if len(token.strip()) < SHORTEST_TOKEN:
+        data = await read_secret(self.shell.kube, namespace, name) or {}
+        token = data.get("token", b"").decode(errors="replace").strip()
+        if len(token) < SHORTEST_TOKEN:
             raise Waiting(
                 "SecretNotFound",
                 f"the webhook wants a Secret {name} in namespace {namespace} with a key token of "
                 f"{SHORTEST_TOKEN} characters or more: create it, and give the git server the same",
             )
-        return token.strip()
+        return token
 
     def _look(self, home: ModelRepository) -> tuple[RepositoryState | None, Trouble | None]:
         try:

@@ -9,6 +9,7 @@ from playbill.api.base import GROUP
 from playbill.api.errors import Stalled, Trouble
 from playbill.api.model_version import ModelVersion
 from playbill.api.stage_assignment import StageAssignment
+from playbill.api.times import timestamp
 from playbill.controllers.inventory.store import key_of
 from playbill.controllers.objects.shell import Shell
 from playbill.controllers.status.stage_status import Serving
@@ -139,7 +140,7 @@ class Workloads:
             (c.last_transition_time for c in assignment.status.conditions if c.type == "RolledOut"),
             None,
         )
-        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - PATIENCE))
+        started = timestamp(time.time() - PATIENCE)
         return since is not None and since < started
 
     async def _why(self, assignment: StageAssignment) -> str | None:

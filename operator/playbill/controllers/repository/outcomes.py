@@ -4,12 +4,12 @@ trail itself. Pure."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from playbill.api.base import GROUP, Condition
 from playbill.api.errors import Stalled
 from playbill.api.stage_assignment import StageAssignment, StageAssignmentStatus
+from playbill.api.times import seconds_of
 from playbill.controllers.inventory.adopted import is_adopted
 from playbill.controllers.inventory.audit_memory import AuditMemory
 from playbill.controllers.status.bounds import TEXT, cut
@@ -46,7 +46,7 @@ def served(assignment: StageAssignment, status: StageAssignmentStatus) -> Served
             tag=status.current.tag,
             resource=resource,
             outcome="failed",
-            seconds=_seconds(rolled_out),
+            seconds=seconds_of(rolled_out.last_transition_time),
             reason=rolled_out.reason,
             message=rolled_out.message,
         )
@@ -57,7 +57,7 @@ def served(assignment: StageAssignment, status: StageAssignmentStatus) -> Served
         tag=status.current.tag,
         resource=resource,
         outcome="available",
-        seconds=_seconds(rolled_out),
+        seconds=seconds_of(rolled_out.last_transition_time),
     )
 
 
@@ -87,7 +87,3 @@ def image_ids(pods: Iterable[Mapping[str, Any]], version: str) -> list[str]:
 
 def _condition(status: StageAssignmentStatus, type_: str) -> Condition | None:
     return next((c for c in status.conditions if c.type == type_), None)
-
-
-def _seconds(condition: Condition) -> int:
-    return int(datetime.fromisoformat(condition.last_transition_time).timestamp())

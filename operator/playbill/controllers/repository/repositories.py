@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -27,7 +26,7 @@ from playbill.git.credentials import ANONYMOUS, Credentials
 from playbill.git.mirror import Mirror
 from playbill.git.project import ArtifactFacts, ProjectProblem
 from playbill.kube.client import Kube
-from playbill.kube.resources import SECRETS
+from playbill.kube.secrets import read_secret
 from playbill.ledger.grammar import RegistrationTag, TagName, parse_tag
 from playbill.ledger.tagobject import TagObject
 from playbill.metrics import Metrics
@@ -121,7 +120,7 @@ class Repositories:
 
     def _signers(self, key: RepositoryKey, site: Site) -> Signers:
         async def read(name: str) -> dict[str, bytes] | None:
-            return await self._secret(key.namespace, name)
+            return await read_secret(self._kube, key.namespace, name)
 
         return Signers(site.signing, read, self._executor)
 
@@ -161,7 +160,7 @@ class Repositories:
         """Read by name at each pass, so that a renewed Secret is picked up, and never watched."""
         if not key.secret:
             return ANONYMOUS
-        data = await self._secret(key.namespace, key.secret)
+        data = await read_secret(self._kube, key.namespace, key.secret)
         if data is None:
             raise SecretMissing(
                 "SecretNotFound",
@@ -169,13 +168,6 @@ class Repositories:
                 "username and password, bearerToken, or identity and known_hosts",
             )
         return Credentials.from_secret(data)
-
-    async def _secret(self, namespace: str, name: str) -> dict[str, bytes] | None:
-        """A Secret's data by name, None when there is none."""
-        secret = await self._kube.get(SECRETS, namespace, name)
-        if secret is None:
-            return None
-        return {k: base64.b64decode(v) for k, v in (secret.get("data") or {}).items()}
 
     async def _list_projects(self, state: RepositoryState, remote: GitRemote, site: Site) -> bool:
         """List what dvc.yaml holds at the tip, once for each; whether that was done."""
