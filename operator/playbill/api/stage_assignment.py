@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from playbill.api.base import (
     LIST_ATOMIC,
@@ -20,7 +20,6 @@ from playbill.api.base import (
     Status,
     Time,
     cel,
-    list_map,
     matching,
     ready_column,
 )
@@ -31,109 +30,9 @@ from playbill.api.patterns import (
     STAGE_NAME,
 )
 from playbill.api.registered_model import ModelName
+from playbill.api.rollout import ROLLOUT_RULES, Rollout
 
 RANGE = r"^[-0-9A-Za-z.*^~<>=| +]+$"
-
-
-class OpenModel(Model):
-    """A piece of another API, passed on as it is: the API server checks it by a dry run.
-
-    Its keys are read as that API writes them: `init_containers` is none of its fields.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=False,
-        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
-    )
-
-
-class Container(OpenModel):
-    """A container of the pod, as core/v1 has it."""
-
-    name: Annotated[str, Field(max_length=63, description="The container's name.")]
-
-
-class Volume(OpenModel):
-    """A volume of the pod, as core/v1 has it."""
-
-    name: Annotated[str, Field(max_length=63, description="The volume's name.")]
-
-
-class PodSpec(OpenModel):
-    """The pod's spec, as core/v1 has it."""
-
-    containers: Annotated[
-        list[Container],
-        Field(
-            min_length=1,
-            max_length=32,
-            json_schema_extra=list_map("name"),
-            description="The containers that serve the model.",
-        ),
-    ]
-    init_containers: Annotated[
-        list[Container] | None,
-        Field(
-            max_length=32,
-            json_schema_extra=list_map("name"),
-            description="Containers that run, one after another, before the others start.",
-        ),
-    ] = None
-    volumes: Annotated[
-        list[Volume] | None,
-        Field(
-            max_length=64,
-            json_schema_extra=list_map("name"),
-            description="Volumes that the containers may mount.",
-        ),
-    ] = None
-
-
-class TemplateMeta(Model):
-    """Labels and annotations of the pods."""
-
-    labels: Annotated[
-        dict[Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=63)]] | None,
-        Field(max_length=64, description="Labels that the pods get beside our own."),
-    ] = None
-    annotations: Annotated[
-        dict[Annotated[str, Field(max_length=317)], Annotated[str, Field(max_length=4096)]] | None,
-        Field(max_length=64, description="Annotations that the pods get beside our own."),
-    ] = None
-
-
-class PodTemplate(Model):
-    """A pod template, as apps/v1 has it."""
-
-    metadata: TemplateMeta | None = None
-    spec: Annotated[
-        PodSpec,
-        Field(
-            description="A pod's spec. In its strings ${model}, ${version}, ${commit}, ${digest}, "
-            "${stage}, ${path} and ${uri} are replaced; nothing else is evaluated.",
-        ),
-    ]
-
-
-class Rollout(Model):
-    """The workload that follows the stage."""
-
-    template: Annotated[
-        PodTemplate,
-        Field(
-            description="The pods of a Deployment of the assignment's own name; a Service of "
-            "that name comes with it when ports are named.",
-        ),
-    ]
-    replicas: Annotated[
-        int | None,
-        Field(ge=0, le=10000, description="How many pods; left out when an autoscaler decides."),
-    ] = None
-    progress_deadline_seconds: Annotated[
-        int,
-        Field(ge=1, le=86400, description="After how long without progress a rollout has failed."),
-    ] = 600
 
 
 class Follow(Model):
@@ -208,7 +107,11 @@ class StageAssignmentSpec(Model):
         Field(description="In place of version: the highest that fits is promoted by itself."),
     ] = None
     rollout: Annotated[
-        Rollout | None, Field(description="The workload that serves what holds the stage.")
+        Rollout | None,
+        Field(
+            description="The workload that serves what holds the stage.",
+            json_schema_extra=ROLLOUT_RULES,
+        ),
     ] = None
     message: Annotated[
         LongText | None, Field(description="Goes into the tag's message, as one paragraph.")
@@ -237,17 +140,71 @@ class CurrentVersion(Model):
     )
 
 
-class WorkloadStatus(Model):
-    """The Deployment that serves the stage."""
+class WorkloadObject(Model):
+    """An object that the rollout made."""
 
-    kind: Annotated[str, Field(max_length=63, description="Deployment.")] = "Deployment"
-    name: Annotated[str, Field(max_length=63, description="Its name: the assignment's own.")]
+    api_version: Annotated[str, Field(max_length=317, description="Its API.")]
+    kind: Annotated[str, Field(max_length=63, description="Its kind.")]
+    name: Annotated[str, Field(max_length=253, description="Its name.")]
+
+
+class WorkloadStatus(Model):
+    """What serves the stage."""
+
+    kind: Annotated[
+        str, Field(max_length=63, description="Deployment, or the kind of the first manifest.")
+    ] = "Deployment"
+    name: Annotated[str, Field(max_length=253, description="Its name: the assignment's own.")]
     version: Annotated[
         str | None, Field(max_length=256, description="The version that its pods are to run.")
     ] = None
     pods: Annotated[
         str | None, Field(max_length=32, description="Ready and updated pods of those wanted.")
     ] = None
+    revision: Annotated[
+        str | None,
+        Field(
+            max_length=63,
+            description="The ControllerRevision that holds the last healthy state: what a "
+            "rollback goes back to.",
+        ),
+    ] = None
+    digest: Annotated[
+        str | None, Field(max_length=256, description="What rollout.fetch found the bytes to be.")
+    ] = None
+    sha256: Annotated[
+        str | None, Field(max_length=64, description="The same bytes by SHA-256, in hex.")
+    ] = None
+    objects: Annotated[
+        list[WorkloadObject],
+        Field(
+            max_length=64,
+            json_schema_extra=LIST_ATOMIC,
+            description="What rollout.manifests made, to be removed when it leaves the list.",
+        ),
+    ] = []
+
+
+class RolledBack(Model):
+    """A rollout that failed and was taken back: it is not tried again until the spec changes, or
+    until the annotation playbill.dev/requested-at is set anew."""
+
+    version: Annotated[str, Field(max_length=256, description="The version that failed.")]
+    to: Annotated[str, Field(max_length=256, description="The version that serves instead.")]
+    commit: Annotated[str, Field(max_length=64, description="That version's commit.")]
+    revision: Annotated[
+        str, Field(max_length=253, description="The ControllerRevision that was gone back to.")
+    ]
+    tag: Annotated[
+        str, Field(max_length=512, description="The tag that had put the failed version there.")
+    ]
+    reason: Annotated[str, Field(max_length=253, description="Why, in one CamelCase word.")]
+    message: Annotated[str, Field(max_length=1024, description="Why, for people.")]
+    at: Annotated[Time, Field(description="When.")]
+    generation: Annotated[int, Field(description="The generation of the spec that failed.")]
+    spec: Annotated[
+        str, Field(max_length=64, description="The hash of that spec, as its tags carry it.")
+    ]
 
 
 class HistoryEntry(Model):
@@ -263,6 +220,17 @@ class HistoryEntry(Model):
         None
     )
     tag: Annotated[str, Field(max_length=512, description="The tag that records it.")]
+    outcome: Annotated[
+        Literal["Available", "Failed", "RolledBack"] | None,
+        Field(description="What became of its rollout, once that is known."),
+    ] = None
+    duration: Annotated[
+        str | None,
+        Field(max_length=32, description="How long that took from the tag on, such as 1m12s."),
+    ] = None
+    reason: Annotated[
+        str | None, Field(max_length=1024, description="Why it failed, or why it was recorded.")
+    ] = None
 
 
 class StageAssignmentStatus(Status):
@@ -272,6 +240,10 @@ class StageAssignmentStatus(Status):
         CurrentVersion | None, Field(description="Who holds the stage, by the ledger.")
     ] = None
     workload: WorkloadStatus | None = None
+    rolled_back: Annotated[
+        RolledBack | None,
+        Field(description="The last rollout that was taken back, while that still stands."),
+    ] = None
     history: Annotated[
         list[HistoryEntry],
         Field(

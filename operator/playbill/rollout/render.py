@@ -17,7 +17,8 @@ from typing import Any, cast
 
 from playbill.api.base import API_VERSION, GROUP
 from playbill.api.errors import Stalled
-from playbill.api.stage_assignment import PodTemplate, StageAssignment
+from playbill.api.rollout import PodTemplate
+from playbill.api.stage_assignment import StageAssignment
 from playbill.rollout.service import service_ports
 from playbill.rollout.tokens import JSON, substitute
 
