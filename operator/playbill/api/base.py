@@ -18,6 +18,9 @@ GROUP = "playbill.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
+REQUESTED_AT = f"{GROUP}/requested-at"
+"""An annotation: any new value asks for what the spec says once more."""
+
 
 class Model(BaseModel):
     """A camelCase, immutable, forward-compatible piece of the API."""

@@ -104,10 +104,24 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """A rollout that failed: `version`, which `tag` had put on stage, has given way to `to`, at
+    `commit`. The workload has gone back already; the ledger is to say so."""
+
+    version: str
+    tag: str
+    to: str
+    commit: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageIntent(Intent):
     """A StageAssignment. Without `version` and `follow` the ledger decides; `leaving` means
     that the object is being deleted and the stage is to be emptied; `was_recorded` that this
-    assignment has been on record before; `recorded_version` is what `recorded` put there."""
+    assignment has been on record before; `recorded_version` is what `recorded` put there;
+    `rollback` is what became of the present generation's rollout, if it was taken back."""
 
     stage: str
     version: str | None = None
@@ -115,6 +129,7 @@ class StageIntent(Intent):
     recorded_version: str | None = None
     leaving: bool = False
     was_recorded: bool = False
+    rollback: Rollback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

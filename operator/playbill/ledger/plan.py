@@ -139,9 +139,12 @@ def _standing(intent: AnyIntent, view: View) -> tuple[TagObject, ...]:
 def _lands_on_version(intent: StageIntent, reservation: Reservation, view: View) -> bool:
     """A stage tag is only pushed where its version is: alone it would name a bare commit."""
     artifact = view.artifact(intent.artifact)
-    version = None if intent.leaving else asked_version(intent, artifact)
+    if intent.leaving:
+        return True
+    back = intent.rollback
+    version = back.to if back else asked_version(intent, artifact)
     if version is None:
-        return intent.leaving
+        return False
     commit = artifact.commit_of(version)
     return all(tag.target == commit for tag in reservation.tags)
 

@@ -15,7 +15,8 @@ from playbill.ledger.grammar import (
     check_stage,
     parse_tag,
 )
-from playbill.ledger.intents import StageIntent
+from playbill.ledger.intents import Rollback, StageIntent
+from playbill.ledger.rollbacks import is_unrecorded, reason_of, refuse_rolled_back
 from playbill.ledger.state import Holder
 from playbill.ledger.vanished import refuse_vanished
 from playbill.ledger.versions import refuse_deprecated
@@ -32,6 +33,9 @@ def decide_stage(intent: StageIntent, view: View, now: int) -> Decision:
     if intent.leaving:
         return _leave(intent, view, artifact, now)
     winner = artifact.winner(intent.stage)
+    if intent.rollback is not None and is_unrecorded(intent.rollback, winner):
+        return _roll_back(intent, intent.rollback, view, artifact, now)
+    refuse_rolled_back(intent, view, artifact)
     version = asked_version(intent, artifact)
     if version is None or (winner is not None and winner.version == version):
         return Settled(winner.assignment if winner else None)
@@ -45,6 +49,23 @@ def decide_stage(intent: StageIntent, view: View, now: int) -> Decision:
     _refuse_moved(intent, artifact, version, commit)
     reason = None if intent.follow else _refuse_contest(intent, view, artifact)
     return _assign(intent, view, artifact, version, commit, now, reason)
+
+
+def _roll_back(
+    intent: StageIntent, back: Rollback, view: View, artifact: ArtifactView, now: int
+) -> Decision:
+    """Record that the version before is on stage again: no rule for promotions holds it up."""
+    _refuse_unlisted(intent, view)
+    commit = _commit(artifact, back.to)
+    if commit != back.commit:
+        raise Stalled(
+            "VersionMoved",
+            f"{back.version} failed and {back.to} serves again, but its tag was moved from commit "
+            f"{back.commit[:12]} to {commit[:12]}, so the ledger cannot say so: push the old tag "
+            "again, or assign another version",
+        )
+    _refuse_ambiguous(artifact, back.to, commit)
+    return _assign(intent, view, artifact, back.to, commit, now, reason_of(back))
 
 
 def _commit(artifact: ArtifactView, version: str) -> str:

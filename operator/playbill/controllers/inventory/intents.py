@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from playbill.api import stage_assignment as api
+from playbill.api.base import REQUESTED_AT
 from playbill.api.errors import Stalled, Trouble
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
-from playbill.api.stage_assignment import StageAssignment
+from playbill.api.stage_assignment import RolledBack, StageAssignment
 from playbill.api.times import seconds_of
 from playbill.controllers.inventory.store import Asking
 from playbill.ledger.aliases import alias_for
@@ -30,6 +31,7 @@ from playbill.ledger.intents import (
     Follow,
     ModelIntent,
     Reservation,
+    Rollback,
     StageIntent,
     VersionIntent,
 )
@@ -146,7 +148,28 @@ def _stage_intent(assignment: StageAssignment, *, artifact: str) -> StageIntent:
         recorded_version=status.current.version if status.current else None,
         leaving=assignment.metadata.deletion_timestamp is not None,
         was_recorded=was_recorded,
+        rollback=_rollback(assignment),
     )
+
+
+def _rollback(assignment: StageAssignment) -> Rollback | None:
+    """What became of the present wish, if its rollout was taken back."""
+    back = assignment.status.rolled_back
+    if back is None or not is_present(back, assignment):
+        return None
+    return Rollback(
+        version=back.version,
+        tag=back.tag,
+        to=back.to,
+        commit=back.commit,
+        reason=back.reason,
+        message=back.message,
+    )
+
+
+def is_present(back: RolledBack, assignment: StageAssignment) -> bool:
+    """Whether a rollback speaks of what the assignment asks for now."""
+    return (back.generation, back.spec) == (assignment.metadata.generation, spec_hash(assignment))
 
 
 def _recorded_tag(assignment: StageAssignment) -> str | None:
@@ -185,8 +208,11 @@ def asker_of(resource: Asking) -> Asker:
 
 
 def spec_hash(resource: Asking) -> str:
-    """Sixteen hex digits that change when the spec does."""
+    """Sixteen hex digits that change when the spec does, or when another try is asked for."""
     spec = resource.spec.model_dump(by_alias=True, exclude_unset=True)
+    again = resource.metadata.annotations.get(REQUESTED_AT)
+    if again is not None:
+        spec[REQUESTED_AT] = again
     text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
