@@ -85,6 +85,13 @@ def _env(name: str) -> str:
     help="Seconds that a git server has to answer.",
 )
 @click.option(
+    "--fetch-image",
+    default=_DEFAULTS.fetch_image,
+    envvar=_env("FETCH_IMAGE"),
+    show_default=True,
+    help="What brings artifacts into pods (rollout.fetch): the target fetch of the Dockerfile.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(get_args(LogFormat)),
     default=_DEFAULTS.log_format,

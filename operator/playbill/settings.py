@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from playbill import __version__
+
 LogFormat = Literal["auto", "text", "json"]
 
 
@@ -29,6 +31,7 @@ class Settings:
     cache_dir: Path = field(default_factory=_cache_home)
     cache_limit: int = 10 << 30
     git_timeout: float = 60.0
+    fetch_image: str = f"playbill-fetch:{__version__}"
     log_format: LogFormat = "auto"
     log_level: str = "info"
     metrics_address: str = ":8080"
