@@ -47,6 +47,11 @@ def substitute(value: JSON, tokens: Mapping[str, str]) -> JSON:
     return value
 
 
+def has_token(text: str) -> bool:
+    """Whether `substitute` would replace anything in `text`."""
+    return _TOKEN.search(text) is not None
+
+
 def _value(name: str, tokens: Mapping[str, str]) -> str:
     if found := tokens.get(name):
         return found
