@@ -9,6 +9,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 CLUSTER ?= local
 IMAGE ?= playbill:dev
+FETCH_IMAGE ?= playbill-fetch:dev
 # A KUBECONFIG of the user's own is used as it is; only the local cluster is ours to start.
 FOREIGN := $(filter-out $(abspath .local/kubeconfig),$(abspath $(KUBECONFIG)))
 
@@ -21,6 +22,13 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --require-hashes --requirement requirements-dev.lock
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-fetch/.ready: requirements-fetch.lock $(VENV)/.ready
+	@echo "--> What the fetch image holds, in .venv-fetch (for its tests)"
+	@$(VENV)/bin/uv venv --quiet --clear --python $(PY) .venv-fetch
+	@$(VENV)/bin/uv pip install --quiet --python .venv-fetch/bin/python \
+		--require-hashes --requirement requirements-fetch.lock
 	@touch $@
 
 .PHONY: demo
@@ -66,13 +74,15 @@ else
 endif
 
 .PHONY: image
-image: cluster ## The operator's image, in the local cluster
+image: cluster ## The operator's image and the one that fetches, in the local cluster
 ifneq ($(FOREIGN),)
-	@echo "KUBECONFIG is set: push $(IMAGE) to where that cluster pulls from (docs/install.md)"
+	@echo "KUBECONFIG is set: push $(IMAGE) and $(FETCH_IMAGE) to where that cluster pulls from (docs/install.md)"
 else ifeq ($(CLUSTER),kind)
 	@deploy/kind/image $(IMAGE) Dockerfile .
+	@deploy/kind/image $(FETCH_IMAGE) Dockerfile . --target fetch
 else
 	@$(PY) -m deploy.local image $(IMAGE) --file Dockerfile --context .
+	@$(PY) -m deploy.local image $(FETCH_IMAGE) --target fetch --file Dockerfile --context .
 endif
 
 .PHONY: bench
@@ -95,5 +105,7 @@ generate: $(VENV)/.ready ## Write the CRDs and the API reference anew from the m
 lock: $(VENV)/.ready ## Resolve the dependencies anew
 	@$(VENV)/bin/uv pip compile --upgrade --generate-hashes --no-emit-index-url --no-header --quiet \
 		pyproject.toml --output-file requirements.lock
+	@$(VENV)/bin/uv pip compile --upgrade --generate-hashes --no-emit-index-url --no-header --quiet \
+		--group pyproject.toml:fetch --output-file requirements-fetch.lock
 	@$(VENV)/bin/uv pip compile --upgrade --generate-hashes --no-emit-index-url --no-header --quiet \
 		--extra dev --constraint requirements.lock pyproject.toml --output-file requirements-dev.lock

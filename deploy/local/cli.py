@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--file", type=Path, required=True, metavar="DOCKERFILE")
     image.add_argument("--context", type=Path, required=True, metavar="DIR")
     image.add_argument("--build-arg", action="append", default=[], metavar="K=V")
+    image.add_argument("--target", default="", metavar="STAGE", help="a stage of the Dockerfile")
     image.set_defaults(run=_image)
 
     inside = verbs.add_parser("nsenter", help="run a command in the node's network namespace")
@@ -106,7 +107,7 @@ def _image(args: argparse.Namespace) -> None:
     arguments = dict(pair.partition("=")[::2] for pair in args.build_arg)
     with ownership.exclusive(state):
         cluster.demand_up(state)
-        images.build(state, images.Build(args.name, args.file, args.context, arguments))
+        images.build(state, images.Build(args.name, args.file, args.context, arguments, args.target))
 
 
 def _nsenter(args: argparse.Namespace) -> int:

@@ -27,12 +27,13 @@ STORE = cache_dir() / "buildah"
 
 @dataclass(frozen=True)
 class Build:
-    """A request: pods will know the image as `localhost/NAME`."""
+    """A request: pods will know the image as `localhost/NAME`. No `target` is the last stage."""
 
     name: str
     file: Path
     context: Path
     arguments: dict[str, str]
+    target: str = ""
 
     @property
     def reference(self) -> str:
@@ -54,7 +55,7 @@ def build(state: State, what: Build) -> None:
     progress = Progress(STEPS)
     packages.ensure(packages.IMAGE_TOOLS, progress)
     arguments = {**what.arguments, **({"BASE": base.REFERENCE} if what.takes_base else {})}
-    key = context.digest(what.context, what.file, arguments)
+    key = context.digest(what.context, what.file, {**arguments, "--target": what.target})
     record = state.images / f"{re.sub('[^a-z0-9.]+', '-', what.reference)}.key"
     if record.exists() and record.read_text() == key and runtime.has_image(what.reference):
         print(f"{what.reference} is loaded, and nothing that it is built from has changed")
@@ -106,6 +107,7 @@ def _build(what: Build, arguments: dict[str, str], log: Path) -> None:
     with tempfile.TemporaryDirectory() as private:
         options = [f"--build-arg={key}={value}" for key, value in arguments.items()]
         options += pipconf.secrets(Path(private))
+        options += [f"--target={what.target}"] if what.target else []
         buildah("build", "--layers", "--pull-never", "--tag", what.reference, *options,
                 "--file", str(what.file), str(what.context), log=log)  # fmt: skip
 
