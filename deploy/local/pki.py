@@ -8,6 +8,7 @@ import base64
 import datetime
 import ipaddress
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,21 @@ def ensure(state: State) -> None:
     accounts = ec.generate_private_key(ec.SECP256R1())
     _write_key(draft / "service-accounts.key", accounts)
     draft.rename(state.pki)
+
+
+def person(state: State, name: str, group: str = "") -> str:
+    """A kubeconfig for somebody by a client certificate of this cluster's own authority."""
+    authority_key = serialization.load_pem_private_key((state.pki / "ca.key").read_bytes(), None)
+    if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
+        raise TypeError("the local authority's key is of another kind than ours")
+    authority = x509.load_pem_x509_certificate((state.pki / "ca.crt").read_bytes())
+    key = ec.generate_private_key(ec.SECP256R1())
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        identity = Identity("person", name, group, api=LOCAL)
+        _write(folder, identity.file, _sign(identity, key, authority, authority_key), key)
+        shutil.copy(state.pki / "ca.crt", folder)
+        return _kubeconfig(folder, identity)
 
 
 def _sign_authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

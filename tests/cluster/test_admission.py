@@ -9,18 +9,25 @@ from typing import Any
 import pytest
 from tests.cluster.kubectl import Kubectl, eventually
 from tests.cluster.manifests import rollout, stage_assignment
+from tests.cluster.people import (
+    ASSIGNMENTS,
+    DEPLOYMENTS,
+    JOBS,
+    MANIFESTS,
+    SERVICES,
+    await_promotion,
+    await_right,
+    bind,
+    grant,
+    policy_is_typed,
+    promote,
+)
 
-ASSIGNMENTS = {
-    "apiGroups": ["playbill.dev"],
-    "resources": ["stageassignments"],
-    "verbs": ["get", "create", "update", "patch", "delete"],
-}
-DEPLOYMENTS = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create"]}
-SERVICES = {"apiGroups": [""], "resources": ["services"], "verbs": ["create"]}
-
-PROMOTER = "pia"  # assignments only
+PROMOTER = "pia"  # assignments only, as all of them
 DEPLOYER = "dan"  # and Deployments
 OWNER = "olga"  # and Services
+TESTER = "tess"  # Deployments and Jobs
+CURATOR = "kurt"  # manifests, and nothing of its own
 EDITOR = "eve"  # Kubernetes' own role `edit`
 VIEWER = "vic"  # Kubernetes' own role `view`
 
@@ -29,41 +36,37 @@ NAMELESS = [{"containerPort": 8080}]
 
 NO_DEPLOYMENT = "may not create one: ask for the right to create deployments.apps there"
 NO_SERVICE = "may not create one: ask for the right to create services there"
+NO_JOB = "may not create Jobs: ask for the right to create jobs.batch there"
+NO_MANIFESTS = "ask for the verb use-manifests on stageassignments.playbill.dev there"
 
-
-def grant(cluster: Kubectl, namespace: str, user: str, *rules: dict[str, Any]) -> None:
-    """A Role of the user's name with these rules, bound to them."""
-    rbac = "rbac.authorization.k8s.io"
-    role = {
-        "apiVersion": f"{rbac}/v1",
-        "kind": "Role",
-        "metadata": {"name": user},
-        "rules": list(rules),
-    }
-    cluster("create", "-n", namespace, "-f", "-", manifest=role)
-    cluster("create", "-n", namespace, "rolebinding", user, f"--role={user}", f"--user={user}")
-
-
-def may(user: Kubectl, namespace: str, verb: str, resource: str) -> bool:
-    return user.answer("auth", "can-i", verb, resource, "-n", namespace).code == 0
+CHECKED = {**rollout(), "verify": {"http": {"path": "/healthz"}}}
+PROVEN = {**rollout(), "verify": {"job": {"template": rollout()["template"]}}}
+LISTED = {"manifests": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "cm"}}]}
+LISTED_AND_PROVEN = {**LISTED, "verify": PROVEN["verify"]}
+FETCHED = {**rollout(), "fetch": {"secretRef": {"name": "store"}}}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def rights(cluster: Kubectl, namespace: str) -> None:
     """Everyone has their rights, and the policy is enforced: both take a moment."""
-    grant(cluster, namespace, PROMOTER, ASSIGNMENTS)
-    grant(cluster, namespace, DEPLOYER, ASSIGNMENTS, DEPLOYMENTS)
-    grant(cluster, namespace, OWNER, ASSIGNMENTS, DEPLOYMENTS, SERVICES)
-    for user, role in ((EDITOR, "edit"), (VIEWER, "view")):
-        cluster(
-            "create", "-n", namespace, "rolebinding", user, f"--clusterrole={role}",
-            f"--user={user}",
-        )  # fmt: skip
-    everyone = [cluster.as_user(user) for user in (PROMOTER, DEPLOYER, OWNER, EDITOR)]
+    everyone = promote()
+    grant(cluster, namespace, PROMOTER, ASSIGNMENTS, everyone)
+    grant(cluster, namespace, DEPLOYER, ASSIGNMENTS, everyone, DEPLOYMENTS)
+    grant(cluster, namespace, OWNER, ASSIGNMENTS, everyone, DEPLOYMENTS, SERVICES)
+    grant(cluster, namespace, TESTER, ASSIGNMENTS, everyone, DEPLOYMENTS, JOBS)
+    grant(cluster, namespace, CURATOR, ASSIGNMENTS, everyone, MANIFESTS)
+    bind(cluster, namespace, EDITOR, "edit")
+    bind(cluster, namespace, EDITOR, "playbill-promoter")
+    bind(cluster, namespace, VIEWER, "view")
+    names = (PROMOTER, DEPLOYER, OWNER, TESTER, CURATOR, EDITOR)
     assignments = "stageassignments.playbill.dev"
-    eventually(lambda: all(may(user, namespace, "create", assignments) for user in everyone))
-    eventually(lambda: may(cluster.as_user(VIEWER), namespace, "list", assignments))
-    eventually(lambda: may(cluster.as_user(OWNER), namespace, "create", "services"))
+    for user in map(cluster.as_user, names):
+        await_right(user, namespace, "create", assignments)
+        await_promotion(user, namespace, "prod")
+    await_right(cluster.as_user(VIEWER), namespace, "list", assignments)
+    await_right(cluster.as_user(OWNER), namespace, "create", "services")
+    await_right(cluster.as_user(TESTER), namespace, "create", "jobs.batch")
+    await_right(cluster.as_user(CURATOR), namespace, "use-manifests", assignments)
     unlawful = stage_assignment("probe", rollout=rollout())
     eventually(
         lambda: NO_DEPLOYMENT in create(cluster.as_user(PROMOTER), namespace, unlawful).err,
@@ -85,6 +88,17 @@ def create(user: Kubectl, namespace: str, manifest: dict[str, Any]) -> Any:
         (DEPLOYER, {"rollout": rollout(ports=[*NAMELESS, *NAMED])}, NO_SERVICE),
         (OWNER, {"rollout": rollout(ports=NAMED)}, ""),
         (EDITOR, {"rollout": rollout(ports=NAMED)}, ""),
+        (DEPLOYER, {"rollout": FETCHED}, ""),
+        (PROMOTER, {"rollout": FETCHED}, NO_DEPLOYMENT),
+        (DEPLOYER, {"rollout": CHECKED}, NO_JOB),
+        (DEPLOYER, {"rollout": PROVEN}, NO_JOB),
+        (TESTER, {"rollout": CHECKED}, ""),
+        (TESTER, {"rollout": PROVEN}, ""),
+        (OWNER, {"rollout": LISTED}, NO_MANIFESTS),
+        (EDITOR, {"rollout": LISTED}, NO_MANIFESTS),
+        (CURATOR, {"rollout": LISTED}, ""),
+        (CURATOR, {"rollout": LISTED_AND_PROVEN}, NO_JOB),
+        (CURATOR, {"rollout": rollout()}, NO_DEPLOYMENT),
     ],
 )
 def test_creating_a_rollout_takes_the_right_to_make_what_it_makes(
@@ -147,6 +161,37 @@ def test_only_a_change_of_the_rollout_takes_that_right(
     assert (answer.code == 0) == (not words)
 
 
+@pytest.fixture(scope="module")
+def listed(cluster: Kubectl, namespace: str, rights: None) -> str:
+    """An assignment whose rollout is a list of manifests."""
+    manifest = stage_assignment("listed", version="1.0.0", rollout=LISTED)
+    cluster("create", "-n", namespace, "-f", "-", manifest=manifest)
+    return "stage/listed"
+
+
+MADE_OF_PODS = {"spec": {"rollout": {"manifests": None, "template": rollout()["template"]}}}
+
+
+@pytest.mark.parametrize(
+    ("user", "change", "words"),
+    [
+        (OWNER, {"spec": {"version": "2.0.0"}}, ""),
+        (OWNER, {"spec": {"rollout": {"progressDeadlineSeconds": 5}}}, NO_MANIFESTS),
+        (OWNER, {"spec": {"rollout": None}}, NO_MANIFESTS),
+        (OWNER, MADE_OF_PODS, NO_MANIFESTS),
+        (CURATOR, {"spec": {"rollout": {"progressDeadlineSeconds": 5}}}, ""),
+        (CURATOR, {"spec": {"rollout": None}}, ""),
+        (CURATOR, MADE_OF_PODS, NO_DEPLOYMENT),
+    ],
+)
+def test_what_is_taken_away_counts_like_what_comes(
+    cluster: Kubectl, namespace: str, listed: str, user: str, change: dict[str, Any], words: str
+) -> None:
+    answer = patch(cluster.as_user(user), namespace, listed, change)
+    assert words in answer.err
+    assert (answer.code == 0) == (not words)
+
+
 @pytest.mark.parametrize(("user", "words"), [(PROMOTER, NO_DEPLOYMENT), (DEPLOYER, "")])
 def test_adding_a_rollout_later_is_asked_like_creating_one(
     cluster: Kubectl, namespace: str, plain: str, user: str, words: str
@@ -169,9 +214,10 @@ def test_rights_count_in_the_namespace_of_the_assignment_only(
     elsewhere = f"{namespace}-elsewhere"
     cluster("create", "namespace", elsewhere)
     try:
-        grant(cluster, elsewhere, OWNER, ASSIGNMENTS)
+        grant(cluster, elsewhere, OWNER, ASSIGNMENTS, promote())
         olga = cluster.as_user(OWNER)
-        eventually(lambda: may(olga, elsewhere, "create", "stageassignments.playbill.dev"))
+        await_right(olga, elsewhere, "create", "stageassignments.playbill.dev")
+        await_promotion(olga, elsewhere, "prod")
         words = create(olga, elsewhere, stage_assignment(rollout=rollout())).err
         assert NO_DEPLOYMENT in words
     finally:
@@ -195,14 +241,5 @@ def test_editors_write_no_status(cluster: Kubectl, namespace: str, plain: str) -
 
 
 def test_the_expressions_of_the_policy_are_of_the_right_types(cluster: Kubectl) -> None:
-    """The API server checks them against the CRD, once its controller has looked."""
-
-    def status() -> dict[str, Any]:
-        policy = cluster.json("get", "validatingadmissionpolicy", "playbill-rollout-rights")
-        if policy.get("status", {}).get("observedGeneration") != policy["metadata"]["generation"]:
-            return {}
-        found: dict[str, Any] = policy["status"]
-        return found
-
-    eventually(lambda: bool(status()))
-    assert status()["typeChecking"] == {}
+    """The API server checks them against the CRD."""
+    assert policy_is_typed(cluster, "playbill-rollout-rights")

@@ -33,7 +33,7 @@ def one(manifests: list[dict[str, Any]], kind: str, name: str = "playbill") -> d
     return found
 
 
-@pytest.mark.parametrize("overlay", ["cluster", "base", "overlays/local"])
+@pytest.mark.parametrize("overlay", ["cluster", "actor", "base", "overlays/local"])
 def test_a_cluster_accepts_every_object(cluster: Kubectl, overlay: str) -> None:
     for manifest in rendered(cluster, overlay):
         if "namespace" in manifest["metadata"]:  # the namespace is not there in a dry run
@@ -126,12 +126,21 @@ GRANTED = {
     "secrets.": {"get"},
     "namespaces.": {"get"},
     "events.events.k8s.io": {"create"},
+    "stages.playbill.dev": {"promote"},
     "leases.coordination.k8s.io": {"get", "create", "update"},
 }
 
 
+FOR_EVERYBODY = {
+    "authorization.k8s.io",
+    "authentication.k8s.io",
+    "admissionregistration.k8s.io",
+}
+"""Every account may ask who it is and what it may, and look at our policies about actors."""
+
+
 def rights_of(account: Kubectl, namespace: str) -> dict[str, set[str]]:
-    """`plural.group` to verbs, but for what everybody may: ask who they are and what they may."""
+    """`plural.group` to verbs, but for what everybody may."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
@@ -142,7 +151,7 @@ def rights_of(account: Kubectl, namespace: str) -> dict[str, set[str]]:
         "resourceRules"
     ]:
         for resource, group in itertools.product(rule["resources"], rule["apiGroups"]):
-            if group not in {"authorization.k8s.io", "authentication.k8s.io"}:
+            if group not in FOR_EVERYBODY:
                 rights.setdefault(f"{resource}.{group}", set()).update(rule["verbs"])
     return rights
 

@@ -29,7 +29,7 @@ patches:
       $patch: delete
       kind: Any
       metadata: {{name: any}}
-  - target: {{kind: ClusterRole, name: playbill-.*}}
+  - target: {{kind: ClusterRole|ClusterRoleBinding, name: playbill-.*}}
     patch: *gone
   - target: {{kind: Deployment, name: playbill}}
     patch: |-
