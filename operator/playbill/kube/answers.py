@@ -15,11 +15,15 @@ from typing import Any
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 
+ROLLOUT_ACCOUNT = "playbill-rollout"
+"""The account of each namespace whose rights apply spec.rollout.manifests there."""
+
 _LONGEST = 1000
 # Server-side apply answers what does not fit the type with 500, as if it were its own fault.
 _UNTYPED = ("failed to create typed patch object", "failed to convert new object")
+_ACCOUNT = "system:serviceaccount:"
 _RBAC = re.compile(
-    r'User ".*?" cannot (?P<verb>\S+) resource "(?P<resource>[^"]+)"'
+    r'User "(?P<user>.*?)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]+)"'
     r'(?: in API group "(?P<group>[^"]*)")?'
     r'(?: in the namespace "(?P<namespace>[^"]+)")?'
 )
@@ -73,15 +77,36 @@ def _forbidden(said: str, status: dict[str, Any], *, doing: str) -> Trouble:
     if any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         return Waiting("NamespaceTerminating", said)
     if missing := _RBAC.search(said):
-        resource = ".".join(part for part in (missing["resource"], missing["group"]) if part)
-        where = f"namespace {missing['namespace']}" if missing["namespace"] else "the cluster"
-        return Stalled(
-            "Forbidden",
-            f"cannot {doing}: the operator's account has no right to {missing['verb']} "
-            f"{resource} in {where}; grant it in its Role or ClusterRole",
-        )
+        return Stalled("Forbidden", f"cannot {doing}: {_missing_right(missing)}")
     # Quotas, Pod Security and admission policies speak for themselves.
     return Stalled("Refused", f"cannot {doing}: {said}")
+
+
+def _missing_right(missing: re.Match[str]) -> str:
+    """Whose right it is that is missing, and how it is granted."""
+    verb, namespace = missing["verb"], missing["namespace"]
+    resource = ".".join(part for part in (missing["resource"], missing["group"]) if part)
+    account = missing["user"].removeprefix(_ACCOUNT).partition(":")
+    if missing["user"].startswith(_ACCOUNT) and namespace and account[2] == ROLLOUT_ACCOUNT:
+        return _grant(account[2], verb=verb, resource=resource, namespace=namespace)
+    where = f"namespace {namespace}" if namespace else "the cluster"
+    return (
+        f"the operator's account has no right to {verb} {resource} in {where}; "
+        "grant it in its Role or ClusterRole"
+    )
+
+
+def _grant(account: str, *, verb: str, resource: str, namespace: str) -> str:
+    """Two commands that whoever administers the namespace can run as they are."""
+    role = f"{account}-{resource}"
+    return (
+        f"the account {account} of namespace {namespace} has no right to {verb} {resource}. "
+        f"Create it if it is not there: `kubectl create serviceaccount {account} -n {namespace}`; "
+        f"and grant it with: `kubectl create role {role} -n {namespace} "
+        f"--verb=get,create,patch,delete --resource={resource}` and "
+        f"`kubectl create rolebinding {role} -n {namespace} --role={role} "
+        f"--serviceaccount={namespace}:{account}`"
+    )
 
 
 def _shortened(text: str) -> str:

@@ -8,11 +8,13 @@ server adds. Every failure is one of the three fates (`answers`).
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
@@ -20,11 +22,11 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import ConfigException
 
 from playbill import __version__
-from playbill.api.errors import Retry
+from playbill.api.errors import Retry, Stalled
 from playbill.kube.answers import Missing, trouble
 from playbill.kube.connection import Source
 from playbill.kube.requests import APPLY, JSON, MERGE, Request
-from playbill.kube.resources import Resource
+from playbill.kube.resources import SERVED, Resource
 
 Object = dict[str, Any]
 """An object of Kubernetes, as JSON."""
@@ -57,6 +59,7 @@ class Kube:
         self._observe = observer or (lambda _verb, _resource, _code: None)
         self._api = ApiClient(configuration)
         self._api.user_agent = f"playbill/{__version__}"
+        self._impersonation: dict[str, str] = {}
 
     @classmethod
     async def connect(
@@ -94,6 +97,34 @@ class Kube:
     async def reload_credentials(self) -> None:
         """Ask the kubeconfig's token file or plugin, or the pod's account, once more."""
         await self._source.load(self.configuration)
+
+    def as_account(self, namespace: str, name: str) -> Self:
+        """The same client, over the same connections, with the rights of a service account.
+
+        It takes the verb `impersonate` on that account; the API server adds the groups
+        of service accounts by itself. The account need not exist, only its rights.
+        Only the client that this comes from is ever closed.
+        """
+        other = copy.copy(self)
+        other._impersonation = {"Impersonate-User": f"system:serviceaccount:{namespace}:{name}"}
+        return other
+
+    async def served(self, group: str, version: str) -> list[Object] | None:
+        """The kinds of an API as discovery lists them (metav1.APIResource), subresources too.
+
+        None when the API server has no such API, or not yet.
+        """
+        parts = ["apis", group, version] if group else ["api", version]
+        address = "/" + "/".join(quote(part, safe="") for part in parts)
+        try:
+            found = await self._send(Request(verb="get", resource=SERVED, address=address))
+        except Missing:
+            return None
+        except Stalled as stalled:
+            if stalled.reason != "ApiNotServed":
+                raise
+            return None
+        return list(found.get("resources") or ())
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Object | None:
         """The object as it is now, with managedFields; None when there is none."""
@@ -274,7 +305,11 @@ class Kube:
                 request.method,
                 request.path,
                 query_params=request.parameters,
-                header_params={"Accept": JSON, "Content-Type": request.content},
+                header_params={
+                    "Accept": JSON,
+                    "Content-Type": request.content,
+                    **self._impersonation,
+                },
                 body=request.body,
                 auth_settings=["BearerToken"],
             )

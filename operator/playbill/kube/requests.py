@@ -25,11 +25,12 @@ class Request:
     query: dict[str, Any] = field(default_factory=dict)
     body: dict[str, Any] | None = None
     content: str = JSON
+    address: str | None = None
 
     @property
     def path(self) -> str:
-        """The path on the server."""
-        return self.resource.path(self.namespace, self.name, self.subresource)
+        """The path on the server: of `resource`, unless there is an `address` of its own."""
+        return self.address or self.resource.path(self.namespace, self.name, self.subresource)
 
     @property
     def parameters(self) -> list[tuple[str, Any]]:

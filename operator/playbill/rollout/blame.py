@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from playbill.rollout.managed_fields import Field, lost_fields, their_entries
+from playbill.rollout.objects import HASH_ANNOTATION, Manifest, seal_of
 
 MOST_FIELDS = 4
 """So many fields of one hand are named, and the others counted."""
@@ -55,9 +56,25 @@ def blame(rendered: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[Change,
     return tuple(Change(hand, tuple(by_hand[hand])) for hand in latest_first)
 
 
-def put_back(what: str, changes: Sequence[Change]) -> str:
+def drift(rendered: Manifest, live: Manifest) -> tuple[Change, ...]:
+    """The same as `blame`, but nothing when it is our own rendering that has changed.
+
+    Then what was applied before differs from what is rendered now, and so its seal
+    does; unless somebody else has written the seal.
+    """
+    ours_changed = seal_of(rendered) != seal_of(live) and not lost_fields(_seal(rendered), live)
+    return () if ours_changed else blame(rendered, live)
+
+
+def put_back(live: Manifest, changes: Sequence[Change]) -> str:
     """The sentence of the Event: `Deployment digits: kubectl-edit changed … at …; put back`."""
+    what = f"{live['kind']} {live['metadata']['name']}"
     return f"{what}: {'; '.join(map(str, changes))}; put back"
+
+
+def _seal(rendered: Manifest) -> Manifest:
+    """The part of a rendering that is its seal."""
+    return {"metadata": {"annotations": {HASH_ANNOTATION: seal_of(rendered)}}}
 
 
 def _hand(field: Field, live: Mapping[str, Any]) -> Hand | None:

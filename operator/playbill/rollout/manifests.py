@@ -9,6 +9,7 @@ just what its namespace's administrators granted it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +22,10 @@ from playbill.rollout.tokens import JSON, has_token, substitute
 
 if TYPE_CHECKING:
     from playbill.rollout.render import Facts
+
+# Both become parts of an address on the API server.
+_API_VERSION = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*")
+_NOT_IN_NAMES = re.compile(r"[/%]|^\.{1,2}$")
 
 _METADATA = frozenset({"name", "namespace", "labels", "annotations"})
 
@@ -99,6 +104,8 @@ def _refuse_unfit(given: Manifest, number: int) -> None:
             raise _invalid(
                 f"{what} has a token in {field}: write {field} out, for rights are granted by it"
             )
+    if not _API_VERSION.fullmatch(given["apiVersion"]):
+        raise _invalid(f"{what} has no such apiVersion as v1 or apps/v1: {given['apiVersion']!r}")
     kind = f"{given['kind']} of {given['apiVersion']}"
     if "items" in given or given["kind"] == "List":
         raise _invalid(f"{what} is a list ({kind}): put its items into spec.rollout.manifests")
@@ -109,6 +116,8 @@ def _refuse_unfit(given: Manifest, number: int) -> None:
 
 
 def _refuse_metadata(metadata: Manifest, what: str, *, namespace: str) -> None:
+    if _NOT_IN_NAMES.search(metadata["name"]):
+        raise _invalid(f"{what} has no name that an object can have")
     extra = sorted(metadata.keys() - _METADATA)
     if extra:
         raise _not_allowed(
