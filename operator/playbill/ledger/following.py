@@ -60,14 +60,14 @@ def asked_version(intent: StageIntent, artifact: ArtifactView) -> str | None:
         return None
     _parse(intent.follow.range)
     winner = artifact.winner(intent.stage)
-    found = _highest(intent, artifact)
+    found = highest_fitting(intent, artifact)
     if winner is None or not winner.registered or found is None:
         return found or (winner.version if winner else None)
     return max(found, winner.version, key=version_key)
 
 
-def _highest(intent: StageIntent, artifact: ArtifactView) -> str | None:
-    """The highest registered version that fits."""
+def highest_fitting(intent: StageIntent, artifact: ArtifactView) -> str | None:
+    """The highest registered version that fits what is followed, whoever holds the stage."""
     follow = intent.follow
     if follow is None or artifact.state is None:
         return None

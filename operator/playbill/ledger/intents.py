@@ -12,6 +12,7 @@ from typing import Literal
 
 from playbill.api.errors import Trouble
 from playbill.ledger.aliases import Alias, Base
+from playbill.ledger.policy import Oversight
 from playbill.ledger.tagobject import TagObject
 
 
@@ -121,7 +122,8 @@ class StageIntent(Intent):
     """A StageAssignment. Without `version` and `follow` the ledger decides; `leaving` means
     that the object is being deleted and the stage is to be emptied; `was_recorded` that this
     assignment has been on record before; `recorded_version` is what `recorded` put there;
-    `rollback` is what became of the present generation's rollout, if it was taken back."""
+    `rollback` is what became of the present generation's rollout, if it was taken back;
+    `oversight` the policies that it is under, if any selects it."""
 
     stage: str
     version: str | None = None
@@ -130,6 +132,7 @@ class StageIntent(Intent):
     leaving: bool = False
     was_recorded: bool = False
     rollback: Rollback | None = None
+    oversight: Oversight | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

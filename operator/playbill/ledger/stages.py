@@ -16,6 +16,7 @@ from playbill.ledger.grammar import (
     parse_tag,
 )
 from playbill.ledger.intents import Rollback, StageIntent
+from playbill.ledger.permitting import permit
 from playbill.ledger.rollbacks import is_unrecorded, reason_of, refuse_rolled_back
 from playbill.ledger.state import Holder
 from playbill.ledger.vanished import refuse_vanished
@@ -42,6 +43,7 @@ def decide_stage(intent: StageIntent, view: View, now: int) -> Decision:
     if intent.follow and _was_followed(intent, view, artifact, version):
         return Settled(winner.assignment if winner else None)
     _refuse_unlisted(intent, view)
+    permit(intent, view, version, now)
     _refuse_vanished(intent, view, version)
     commit = _commit(artifact, version)
     refuse_deprecated(artifact)
