@@ -107,7 +107,9 @@ def _image(args: argparse.Namespace) -> None:
     arguments = dict(pair.partition("=")[::2] for pair in args.build_arg)
     with ownership.exclusive(state):
         cluster.demand_up(state)
-        images.build(state, images.Build(args.name, args.file, args.context, arguments, args.target))
+        images.build(
+            state, images.Build(args.name, args.file, args.context, arguments, args.target)
+        )
 
 
 def _nsenter(args: argparse.Namespace) -> int:
