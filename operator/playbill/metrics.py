@@ -124,6 +124,12 @@ class Metrics:
             buckets=_ROLLOUT,
             registry=self.registry,
         )
+        self.rollbacks = Counter(
+            "playbill_rollbacks",
+            "Rollouts that failed and were taken back, by the reason of the failure.",
+            ["reason"],
+            registry=self.registry,
+        )
         self._stage_series: dict[tuple[str, str], tuple[str, str, str, str]] = {}
 
     def set_stage(

@@ -23,8 +23,11 @@ from playbill.controllers.objects.model_repositories import ModelRepositories
 from playbill.controllers.objects.model_versions import ModelVersions
 from playbill.controllers.objects.registered_models import RegisteredModels
 from playbill.controllers.objects.reporting import Reporter
+from playbill.controllers.objects.revisions import Revisions
+from playbill.controllers.objects.rollouts import Rollouts
 from playbill.controllers.objects.shell import Shell
 from playbill.controllers.objects.stage_assignments import StageAssignments
+from playbill.controllers.objects.verifying import Verifying
 from playbill.controllers.objects.workloads import Workloads
 from playbill.controllers.repository.repositories import Repositories
 from playbill.controllers.watch.hooks import Hooks
@@ -39,6 +42,7 @@ from playbill.kube.client import Kube
 from playbill.kube.events import Recorder
 from playbill.ledger.view import Author
 from playbill.metrics import Metrics
+from playbill.rollout.fetching import FetchDefaults
 from playbill.settings import Settings
 
 LONGEST_REPOSITORY_PAUSE = 60.0
@@ -160,7 +164,7 @@ class Operator:
         )
         homes = ModelRepositories(shell, adoption, self.hooks)
         models, versions = RegisteredModels(shell, adoption), ModelVersions(shell)
-        stages = StageAssignments(shell, Workloads(shell))
+        stages = StageAssignments(shell, self._build_rollouts(shell))
 
         async def reconcile(resource: Resource) -> float | None:
             match resource:
@@ -174,6 +178,18 @@ class Operator:
                     return await homes.reconcile(resource)
 
         return reconcile
+
+    def _build_rollouts(self, shell: Shell) -> Rollouts:
+        settings = self._settings
+        return Rollouts(
+            shell=shell,
+            workloads=Workloads(shell),
+            revisions=Revisions(self._kube),
+            verifying=Verifying(self._kube, settings.fetch_image),
+            fetch=FetchDefaults(
+                image=settings.fetch_image, allow_private=settings.allow_private_addresses
+            ),
+        )
 
     async def _reconcile(self, key: ObjectKey) -> float | None:
         resource = self.store.get(key)

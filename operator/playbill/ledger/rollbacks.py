@@ -32,11 +32,12 @@ class Told:
 
 class RolledBack(Stalled):
     """What the spec asks for failed and was taken back; `record` is the tag that says so, None
-    while it is not written, and `told` what it says."""
+    while it is not written, `told` what it says, and `now` the version that serves instead."""
 
-    def __init__(self, text: str, *, told: Told, record: Assignment | None = None) -> None:
-        super().__init__("RolledBack", text)
+    def __init__(self, told: Told, now: str, record: Assignment | None = None) -> None:
+        super().__init__("RolledBack", words(told, now))
         self.told = told
+        self.now = now
         self.record = record
 
 
@@ -69,10 +70,10 @@ def refuse_rolled_back(intent: StageIntent, view: View, artifact: ArtifactView) 
     if isinstance(last, Assignment) and told and _is_about(last, intent, view):
         if asked in (None, told.version):
             now = artifact.version_on(last.commit) or last.commit[:12]
-            raise RolledBack(words(told, now), told=told, record=last)
+            raise RolledBack(told, now, last)
     elif (back := intent.rollback) is not None and asked == back.version:
         told = Told(back.version, back.reason, back.message)
-        raise RolledBack(words(told, back.to), told=told)
+        raise RolledBack(told, back.to)
 
 
 def words(told: Told, now: str) -> str:
@@ -96,4 +97,3 @@ def _is_about(record: Assignment, intent: StageIntent, view: View) -> bool:
         return False
     uid, _, generation = trailers.get(message.REQUEST, "").partition("/")
     return uid != asker.uid or generation == str(asker.generation)
-

@@ -9,34 +9,41 @@ labels there, and would prune what they never made.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-from playbill.api.base import API_VERSION, GROUP
+from playbill.api.base import GROUP
 from playbill.api.errors import Stalled
-from playbill.api.rollout import PodTemplate
+from playbill.api.rollout import PodTemplate, Rollout
 from playbill.api.stage_assignment import StageAssignment
+from playbill.rollout.draining import draining
+from playbill.rollout.fetching import Artifact, FetchDefaults, with_fetch
+from playbill.rollout.objects import (
+    ASSIGNMENT_LABEL,
+    HASH_ANNOTATION,
+    Manifest,
+    digest_of,
+    our_labels,
+    owner_reference,
+    sealed,
+    without_nulls,
+)
 from playbill.rollout.service import service_ports
-from playbill.rollout.tokens import JSON, substitute
+from playbill.rollout.tokens import substitute
 
-Manifest = dict[str, Any]
-"""An object of Kubernetes, as JSON."""
+__all__ = ["ASSIGNMENT_LABEL", "HASH_ANNOTATION", "Facts", "Manifest", "Rendering", "render"]
 
-ASSIGNMENT_LABEL = f"{GROUP}/assignment"
-"""The one label that selects the pods of an assignment."""
+FETCH_DEFAULTS = FetchDefaults(image="playbill-fetch")
 
-HASH_ANNOTATION = f"{GROUP}/applied-hash"
-"""The hash of a rendering: what tells a field that we took out from one we never had."""
-
-MANAGED_BY = {"app.kubernetes.io/managed-by": "playbill"}
+TEMPLATE_ANNOTATION = f"{GROUP}/template-hash"
+"""On the pods: the hash of what a template renders to for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the ledger and the repository say of the version that holds the stage."""
+    """What the ledger and the repository say of the version that holds the stage; `repository`
+    is its url, and `secret` names the Secret that opens it."""
 
     model: str
     version: str
@@ -45,6 +52,8 @@ class Facts:
     digest: str | None = None
     path: str | None = None
     uri: str | None = None
+    repository: str = ""
+    secret: str | None = None
 
     def tokens(self) -> dict[str, str]:
         """The values of the tokens that this version has."""
@@ -59,35 +68,69 @@ class Facts:
         }
         return {name: value for name, value in values.items() if value}
 
+    def artifact(self) -> Artifact:
+        """What there is to fetch."""
+        return Artifact(
+            version=self.version,
+            repository=self.repository,
+            commit=self.commit,
+            path=self.path,
+            uri=self.uri,
+            digest=self.digest,
+            secret=self.secret,
+        )
+
     def annotations(self) -> dict[str, str]:
         """For people and other tools; annotations, because `v1.0.0+build` is no label value."""
-        return {
+        said = {
             f"{GROUP}/model": self.model,
             f"{GROUP}/version": self.version,
             f"{GROUP}/stage": self.stage,
             f"{GROUP}/commit": self.commit,
         }
+        return {**said, f"{GROUP}/digest": self.digest} if self.digest else said
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """What an assignment has in the cluster; `service` is None when no port is named."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """What a stage is to run: objects in the order in which they are applied, a Deployment and
+    perhaps its Service, or the manifests of the assignment. `account` says that these are
+    applied as the namespace's own account."""
 
-    deployment: Manifest
-    service: Manifest | None
+    version: str
+    commit: str
+    objects: tuple[Manifest, ...]
+    account: bool = False
+
+    @property
+    def deployment(self) -> Manifest:
+        """What a template renders to."""
+        return self.objects[0]
+
+    @property
+    def service(self) -> Manifest | None:
+        """The Service of a template; None when no port is named."""
+        return self.objects[1] if len(self.objects) > 1 else None
+
+    @property
+    def hash(self) -> str:
+        """Sixteen hex digits that change when anything of it does."""
+        return digest_of([sealed["metadata"]["annotations"] for sealed in self.objects])
 
 
-def render(assignment: StageAssignment, facts: Facts) -> Workload:
+def render(
+    assignment: StageAssignment, facts: Facts, defaults: FetchDefaults = FETCH_DEFAULTS
+) -> Rendering:
     """The workload of `assignment`, serving the version that `facts` describes.
 
     Raises Stalled: RolloutMissing (the assignment has none), TokenUnavailable,
     MetadataReserved (the template sets what selects or describes the pods),
-    PortsAmbiguous (no Service can be made of the named ports).
+    PortsAmbiguous (no Service can be made of the named ports), and what `with_fetch` raises.
     """
     rollout = assignment.spec.rollout
-    if rollout is None:
-        raise Stalled("RolloutMissing", "the assignment has no spec.rollout")
-    template = _template(rollout.template, assignment=assignment, facts=facts)
+    if rollout is None or rollout.template is None:
+        raise Stalled("RolloutMissing", "the assignment has no spec.rollout.template")
+    template = _template(rollout, rollout.template, assignment, facts, defaults)
     spec: Manifest = {
         "progressDeadlineSeconds": rollout.progress_deadline_seconds,
         "selector": {"matchLabels": _selector(assignment)},
@@ -103,19 +146,33 @@ def render(assignment: StageAssignment, facts: Facts) -> Workload:
         "metadata": _metadata(assignment, facts.annotations()),
         "spec": spec,
     }
-    return Workload(_sealed(deployment), _service(assignment, template["spec"]))
+    service = _service(assignment, template["spec"])
+    return Rendering(
+        version=facts.version,
+        commit=facts.commit,
+        objects=(sealed(deployment), *([service] if service else [])),
+    )
 
 
-def _template(template: PodTemplate, *, assignment: StageAssignment, facts: Facts) -> Manifest:
+def _template(
+    rollout: Rollout,
+    template: PodTemplate,
+    assignment: StageAssignment,
+    facts: Facts,
+    defaults: FetchDefaults,
+) -> Manifest:
     written = template.model_dump(by_alias=True, exclude_unset=True)
-    given = cast(Manifest, substitute(_without_nulls(written), facts.tokens()))
-    metadata = given.get("metadata", {})
+    given = cast(Manifest, substitute(without_nulls(written), facts.tokens()))
+    if rollout.fetch is not None:
+        given = with_fetch(given, rollout.fetch, artifact=facts.artifact(), defaults=defaults)
+    metadata, spec = given.get("metadata", {}), draining(given["spec"])
+    ours = facts.annotations() | {TEMPLATE_ANNOTATION: digest_of({"of": [metadata, spec]})}
     return {
         "metadata": {
             "labels": _forced(metadata.get("labels", {}), _selector(assignment)),
-            "annotations": _forced(metadata.get("annotations", {}), facts.annotations()),
+            "annotations": _forced(metadata.get("annotations", {}), ours),
         },
-        "spec": given["spec"],
+        "spec": spec,
     }
 
 
@@ -135,7 +192,7 @@ def _service(assignment: StageAssignment, pod_spec: Manifest) -> Manifest | None
     ports = service_ports(pod_spec)
     if not ports:
         return None
-    return _sealed(
+    return sealed(
         {
             "apiVersion": "v1",
             "kind": "Service",
@@ -150,39 +207,11 @@ def _metadata(assignment: StageAssignment, annotations: dict[str, str]) -> Manif
     return {
         "name": meta.name,
         "namespace": meta.namespace,
-        "labels": {**MANAGED_BY, **_selector(assignment)},
+        "labels": our_labels(assignment),
         "annotations": annotations,
-        # blockOwnerDeletion stays out: where OwnerReferencesPermissionEnforcement
-        # is on (OpenShift), setting it takes `update` on stageassignments/finalizers,
-        # and it would only make a foreground deletion wait for the pods.
-        "ownerReferences": [
-            {
-                "apiVersion": API_VERSION,
-                "kind": StageAssignment.INFO.kind,
-                "name": meta.name,
-                "uid": meta.uid,
-                "controller": True,
-            }
-        ],
+        "ownerReferences": [owner_reference(assignment)],
     }
 
 
 def _selector(assignment: StageAssignment) -> dict[str, str]:
     return {ASSIGNMENT_LABEL: assignment.metadata.name}
-
-
-def _sealed(manifest: Manifest) -> Manifest:
-    """The same with the hash of itself, which `drift` compares."""
-    written = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    digest = hashlib.sha256(written.encode()).hexdigest()[:16]
-    annotations = {**manifest["metadata"]["annotations"], HASH_ANNOTATION: digest}
-    return {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
-
-
-def _without_nulls(value: JSON) -> JSON:
-    """In a manifest null means absent; in server-side apply it would be a value."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value

@@ -15,7 +15,6 @@ from playbill.kube.client import Kube, Object
 from playbill.kube.resources import DEPLOYMENTS, PODS, SERVICES, STAGE_ASSIGNMENTS
 from playbill.kube.workload import HANDOVER_MANAGER, bring_in_step
 from playbill.rollout.drift import in_step
-from playbill.rollout.explain import explain_pods
 from playbill.rollout.judge import Failed, Progressing, RolledOut, judge
 from playbill.rollout.ownership import refuse_foreign
 from playbill.rollout.render import Facts, Workload, render

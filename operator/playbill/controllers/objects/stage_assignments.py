@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playbill.api.errors import Retry, Stalled, Trouble
-from playbill.api.stage_assignment import FINALIZER, StageAssignment
+from playbill.api.stage_assignment import (
+    FINALIZER,
+    RolledBack,
+    StageAssignment,
+    StageAssignmentStatus,
+)
 from playbill.controllers.inventory.kinds import RESOURCES
 from playbill.controllers.inventory.store import Asking
 from playbill.controllers.objects.judging import Judgement, is_hopeless, judge
+from playbill.controllers.objects.rollouts import Rollouts
 from playbill.controllers.objects.shell import Shell
-from playbill.controllers.objects.workloads import Workloads
+from playbill.controllers.objects.standing import standing
 from playbill.controllers.repository.audit import GATHER_SECONDS
 from playbill.controllers.repository.outcomes import is_outcome, served
 from playbill.controllers.status.conditions import Summary
+from playbill.controllers.status.stage_history import ended
 from playbill.controllers.status.stage_status import Serving, recorded_summary, stage_status
 from playbill.kube.answers import Conflict, Missing
 from playbill.kube.resources import NAMESPACES
+from playbill.ledger import rollbacks as ledger
 from playbill.ledger.state import Holder
-from playbill.rollout.judge import Failed, Progressing, RolledOut
+from playbill.rollout.judge import Failed, Progressing
 
 MANAGER = "playbill"
 PROGRESS_SECONDS = 5.0
@@ -32,12 +40,16 @@ OBSTACLES = frozenset({"NotOwned", "Refused", "Forbidden"})
 """What others put right: their object of our name, a quota or a policy, a missing right."""
 
 
+RESULTS = {"Available": "rolled_out", "Failed": "failed", "RolledBack": "rolled_back"}
+"""Outcomes of rollouts, as metrics name them."""
+
+
 @dataclass(frozen=True, slots=True)
 class StageAssignments:
     """The reconciler of StageAssignments."""
 
     shell: Shell
-    workloads: Workloads
+    rollouts: Rollouts
 
     async def reconcile(self, assignment: StageAssignment) -> float | None:
         """One pass over one assignment; seconds until the next, if one is needed."""
@@ -48,11 +60,38 @@ class StageAssignments:
         judgement = self.shell.judge(assignment)
         if judgement is None:
             return None
+        holder = _holder(assignment, judgement)
+        back = standing(assignment, judgement, holder)
+        if back is not None:
+            return await self._go_back(assignment, judgement, back, holder)
         recorded = _recorded(assignment, judgement)
         if recorded is None:
             return None
         serving = await self._serve(assignment, judgement, recorded)
         if serving is None and _awaits_facts(assignment, judgement, recorded):
+            return None
+        again = await self._report(assignment, judgement, recorded, serving)
+        if serving is not None and serving.back is not None:
+            self.shell.metrics.rollbacks.labels(serving.back.reason).inc()
+            return 0.0
+        return again
+
+    async def _go_back(
+        self,
+        assignment: StageAssignment,
+        judgement: Judgement,
+        back: RolledBack,
+        holder: Holder | None,
+    ) -> float | None:
+        """Serve what was healthy before, at once; the ledger is told by its own pass."""
+        serving = await self.rollouts.go_back(assignment, back, holder, judgement.artifact)
+        told = isinstance(judgement.trouble, ledger.RolledBack)
+        if serving is not None:
+            serving = replace(serving, told=told)
+        recorded = (
+            recorded_summary(assignment, holder) if told else _recorded(assignment, judgement)
+        )
+        if recorded is None:
             return None
         return await self._report(assignment, judgement, recorded, serving)
 
@@ -61,17 +100,17 @@ class StageAssignments:
     ) -> Serving | None:
         """The workload follows what is on record, and stays as it is while that is unclear."""
         if assignment.spec.rollout is None:
-            await self.workloads.remove(assignment)
+            await self.rollouts.remove(assignment)
             return None
         holder = _holder(assignment, judgement)
         if recorded.phase != "Ready" or judgement.artifact is None:
-            return await self.workloads.watch(assignment)
+            return await self.rollouts.watch(assignment)
         if holder is not None:
-            return await self.workloads.serve(assignment, holder, judgement.artifact)
+            return await self.rollouts.serve(assignment, holder, judgement.artifact)
         if judgement.artifact.stage(assignment.spec.stage) is not None:
-            await self.workloads.remove(assignment)  # a tag says that nobody holds it
+            await self.rollouts.remove(assignment)  # a tag says that nobody holds it
             return None
-        return await self.workloads.watch(assignment)  # tags that vanished take nothing away
+        return await self.rollouts.watch(assignment)  # tags that vanished take nothing away
 
     async def _report(
         self,
@@ -93,7 +132,7 @@ class StageAssignments:
         if judgement.state is not None and is_outcome(assignment.status, status):
             judgement.state.audit.saw(assignment.spec.model, served(assignment, status))
             self.shell.look(judgement.state.key, GATHER_SECONDS)
-        self._measure(assignment, judgement, serving)
+        self._measure(assignment, judgement, status)
         again = _next_look(serving)
         if again is None and isinstance(judgement.trouble, Retry):
             return judgement.trouble.after
@@ -174,7 +213,7 @@ class StageAssignments:
         self.shell.store.put("StageAssignment", raw)
 
     def _measure(
-        self, assignment: StageAssignment, judgement: Judgement, serving: Serving | None
+        self, assignment: StageAssignment, judgement: Judgement, status: StageAssignmentStatus
     ) -> None:
         """One info series for who holds the stage; transitions and rollouts as they end."""
         if judgement.artifact is None:
@@ -194,19 +233,11 @@ class StageAssignments:
         )
         if before is None or before.tag != holder.assignment.tag:
             metrics.stage_transitions.labels(stage, "recorded").inc()
-        self._measure_rollout(assignment, serving, holder)
-
-    def _measure_rollout(
-        self, assignment: StageAssignment, serving: Serving | None, holder: Holder
-    ) -> None:
-        """Once for each rollout that ends, from when it was recorded."""
-        before = next((c for c in assignment.status.conditions if c.type == "RolledOut"), None)
-        result = _result(serving)
-        if result is None or before is None or before.status != "Unknown":
-            return
-        took = max(0.0, time.time() - holder.assignment.seconds)
-        self.shell.metrics.rollout_duration.labels(result).observe(took)
-        self.shell.metrics.stage_transitions.labels(assignment.spec.stage, result).inc()
+        for outcome, seconds in ended(assignment.status.history, status.history):
+            result = RESULTS[outcome]
+            metrics.stage_transitions.labels(stage, result).inc()
+            if seconds is not None:
+                metrics.rollout_duration.labels(result).observe(seconds)
 
 
 def _next_look(serving: Serving | None) -> float | None:
@@ -215,16 +246,6 @@ def _next_look(serving: Serving | None) -> float | None:
             return PROGRESS_SECONDS
         case Failed(reason=reason) if reason in OBSTACLES:
             return OBSTACLE_SECONDS
-        case _:
-            return None
-
-
-def _result(serving: Serving | None) -> str | None:
-    match serving.verdict if serving else None:
-        case RolledOut():
-            return "rolled_out"
-        case Failed():
-            return "failed"
         case _:
             return None
 

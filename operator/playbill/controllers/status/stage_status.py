@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from playbill.api.stage_assignment import (
     CurrentVersion,
     HistoryEntry,
+    RolledBack,
     StageAssignment,
     StageAssignmentStatus,
+    WorkloadObject,
     WorkloadStatus,
 )
 from playbill.api.times import timestamp
-from playbill.controllers.status.bounds import NAME, TAG, cut
+from playbill.controllers.status.bounds import NAME, TAG, cut, cut_or_none
 from playbill.controllers.status.conditions import Part, Summary, conditions
+from playbill.controllers.status.stage_history import history_of, with_outcomes
 from playbill.controllers.status.version_status import author_of
-from playbill.ledger.events import Assignment, Unassignment
+from playbill.ledger.rollbacks import Told, words
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView
 from playbill.rollout.judge import Failed, Progressing, RolledOut, Verdict
 
-MOST_HISTORY = 10
+SHA256 = 64
+"""Hex digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """What the workload of an assignment does; `version` is what its pods are to run."""
+    """What the workload of an assignment does; `version` is what its pods are to run.
+
+    `revision` holds the last healthy state; `digest` and `sha256` are what rollout.fetch found;
+    `back` says that a rollout failed and is, or is about to be, taken back, `told` that the
+    ledger says so too; `objects` are what rollout.manifests made.
+    """
 
     verdict: Verdict
     version: str | None
+    revision: str | None = None
+    digest: str | None = None
+    sha256: str | None = None
+    back: RolledBack | None = None
+    told: bool = False
+    objects: tuple[WorkloadObject, ...] = ()
 
 
 def stage_status(
@@ -49,6 +62,7 @@ def stage_status(
     known: dict[str, Any] = {"current": old.current, "history": old.history}
     if artifact is not None:
         known = _ledger_part(assignment, artifact)
+    known["history"] = _with_outcomes(known["history"], old, known["current"], serving, now)
     if summary.reason in {"TagVanished", "VersionMoved"}:
         known["current"] = old.current  # what is served still, and the tag that is missed
     return StageAssignmentStatus(
@@ -57,6 +71,7 @@ def stage_status(
             summary, parts, old=old.conditions, generation=generation, now=timestamp(now)
         ),
         workload=_workload(assignment, serving),
+        rolled_back=serving.back if serving else None,
         **known,
     )
 
@@ -73,11 +88,24 @@ def recorded_summary(assignment: StageAssignment, holder: Holder | None) -> Summ
 
 def sum_up(recorded: Summary, serving: Serving | None) -> Summary:
     """Ready means that it is recorded, and that the workload serves it."""
+    if serving is not None and serving.back is not None and not serving.told:
+        back = serving.back
+        return Summary(
+            "Working",
+            "RollingBack",
+            f"{back.version} failed ({back.reason}: {back.message}): going back to {back.to}",
+        )
     if recorded.phase != "Ready" or serving is None:
         return recorded
     if recorded.reason == "Empty":
         left = f"; {serving.version} is left running, for no tag says that it should go"
         return Summary("Ready", "Empty", recorded.message + left)
+    if serving.back is not None:
+        told = Told(serving.back.version, serving.back.reason, serving.back.message)
+        text = words(told, serving.back.to)
+        if isinstance(serving.verdict, Failed):
+            text += f". But {serving.back.to} fails as well: {serving.verdict.message}"
+        return Summary("Stalled", "RolledBack", text)
     match serving.verdict:
         case RolledOut(message=message):
             return Summary("Ready", "RolledOut", f"{recorded.message}; {message}")
@@ -109,14 +137,41 @@ def _workload(assignment: StageAssignment, serving: Serving | None) -> WorkloadS
     if serving is None:
         return None
     return WorkloadStatus(
-        name=assignment.metadata.name, version=serving.version, pods=serving.verdict.pods
+        name=assignment.metadata.name,
+        version=serving.version,
+        pods=serving.verdict.pods,
+        revision=serving.revision,
+        digest=cut_or_none(serving.digest, NAME),
+        sha256=serving.sha256 if serving.sha256 and len(serving.sha256) == SHA256 else None,
+        objects=list(serving.objects),
+    )
+
+
+def _with_outcomes(
+    history: list[HistoryEntry],
+    old: StageAssignmentStatus,
+    current: CurrentVersion | None,
+    serving: Serving | None,
+    now: float,
+) -> list[HistoryEntry]:
+    if serving is None or current is None:
+        return with_outcomes(history, old, tag=None, verdict=None, taken_back=None, now=now)
+    back = serving.back.tag if serving.back and not serving.told else None
+    serves = isinstance(serving.verdict, Failed) or serving.version == current.version
+    return with_outcomes(
+        history,
+        old,
+        tag=current.tag if serves else None,
+        verdict=serving.verdict,
+        taken_back=back,
+        now=now,
     )
 
 
 def _ledger_part(assignment: StageAssignment, artifact: ArtifactView) -> dict[str, Any]:
     holder = artifact.winner(assignment.spec.stage)
     events = artifact.stage_events(assignment.spec.stage)
-    return {"current": _current(holder), "history": _history(events, artifact)}
+    return {"current": _current(holder), "history": history_of(events, artifact)}
 
 
 def _current(holder: Holder | None) -> CurrentVersion | None:
@@ -129,18 +184,3 @@ def _current(holder: Holder | None) -> CurrentVersion | None:
         since=timestamp(holder.assignment.seconds),
         by=author_of(holder.assignment),
     )
-
-
-def _history(
-    events: Sequence[Assignment | Unassignment], artifact: ArtifactView
-) -> list[HistoryEntry]:
-    return [
-        HistoryEntry(
-            event="Assigned" if isinstance(event, Assignment) else "Unassigned",
-            version=cut(artifact.version_on(event.commit) or event.commit, NAME),
-            at=timestamp(event.seconds),
-            by=author_of(event),
-            tag=cut(event.tag, TAG),
-        )
-        for event in islice(reversed(events), MOST_HISTORY)
-    ]

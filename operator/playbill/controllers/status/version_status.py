@@ -107,7 +107,8 @@ def author_of(event: LedgerEvent) -> str:
     """Who wrote a tag: the resource that asked for it, or the person who tagged."""
     resource, cluster = event.trailers.get(RESOURCE), event.trailers.get(CLUSTER)
     if resource and cluster:
-        return cut(f"{resource} ({cluster})", TAG)
+        person = event.trailers.get(REQUESTED_BY, "")
+        return cut(f"{resource} ({cluster}){f' for {person}' if person else ''}", TAG)
     return cut(f"{event.tagger} <{event.email}>" if event.email else event.tagger, TAG)
 
 

@@ -1,0 +1,82 @@
+"""Keeping what was healthy, and finding it again: an assignment's ControllerRevisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playbill.api.errors import Retry
+from playbill.api.stage_assignment import StageAssignment
+from playbill.kube.answers import Conflict
+from playbill.kube.client import Kube
+from playbill.kube.resources import CONTROLLER_REVISIONS
+from playbill.rollout.objects import ASSIGNMENT_LABEL, Manifest
+from playbill.rollout.render import Rendering
+from playbill.rollout.revisions import (
+    newest_first,
+    rendering_of,
+    revision_name,
+    revision_of,
+    surplus,
+)
+
+MANAGER = "playbill"
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """Reads and writes them; they are not watched, for they are looked at when a rollout ends."""
+
+    kube: Kube
+
+    async def keep(self, assignment: StageAssignment, rendering: Rendering) -> str:
+        """Have this rendering be the newest healthy one; gives the name of its revision."""
+        name = revision_name(assignment, rendering)
+        found = await self._list(assignment)
+        newest = int(found[0].get("revision", 0)) if found else 0
+        if not any(each["metadata"]["name"] == name for each in found):
+            await self._create(revision_of(assignment, rendering, newest + 1))
+        elif found[0]["metadata"]["name"] != name:
+            await self.kube.merge_patch(
+                CONTROLLER_REVISIONS,
+                assignment.metadata.namespace,
+                name,
+                {"revision": newest + 1},
+                manager=MANAGER,
+            )
+        for each in surplus([r for r in found if r["metadata"]["name"] != name]):
+            await self.kube.delete(CONTROLLER_REVISIONS, assignment.metadata.namespace, each)
+        return name
+
+    async def last_healthy(
+        self, assignment: StageAssignment, *, besides: Rendering | None = None
+    ) -> tuple[str, Rendering] | None:
+        """The newest rendering that was healthy and is not `besides`, with its revision's name."""
+        for each in await self._list(assignment):
+            rendering = rendering_of(each)
+            if rendering is None or (besides is not None and rendering.hash == besides.hash):
+                continue
+            return each["metadata"]["name"], rendering
+        return None
+
+    async def get(self, assignment: StageAssignment, name: str) -> Rendering | None:
+        """The rendering of one revision, if it is there and this assignment's own."""
+        raw = await self.kube.get(CONTROLLER_REVISIONS, assignment.metadata.namespace, name)
+        return next(map(rendering_of, newest_first([raw] if raw else [], assignment)), None)
+
+    async def _create(self, revision: Manifest) -> None:
+        try:
+            await self.kube.create(CONTROLLER_REVISIONS, revision, manager=MANAGER)
+        except Conflict as conflict:
+            raise Retry(
+                "RevisionTaken",
+                f"a ControllerRevision {revision['metadata']['name']} is in the way: it belonged "
+                "to an object that is gone, and is about to be removed",
+            ) from conflict
+
+    async def _list(self, assignment: StageAssignment) -> list[Manifest]:
+        meta = assignment.metadata
+        selector = f"{ASSIGNMENT_LABEL}={meta.name}"
+        found, _ = await self.kube.list(
+            CONTROLLER_REVISIONS, meta.namespace, label_selector=selector
+        )
+        return [dict(each) for each in newest_first(found, assignment)]

@@ -1,0 +1,223 @@
+"""One rollout from its rendering to its end: healthy and kept, or failed and taken back.
+
+    render -> bring in step -> judge -> verify -> keep as the last healthy one
+                                  \\-> failed: say what to go back to (`Serving.back`)
+
+What is to be gone back to is written into the status first; the next pass reads it there and
+applies it, without waiting for git, and the ledger is told by the repository's own pass. So a
+process that dies between any two steps is followed by one that goes on with the next.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from playbill.api.errors import Stalled
+from playbill.api.stage_assignment import RolledBack, StageAssignment
+from playbill.api.times import timestamp
+from playbill.controllers.inventory.intents import spec_hash
+from playbill.controllers.objects.revisions import Revisions
+from playbill.controllers.objects.shell import Shell
+from playbill.controllers.objects.verifying import Verifying
+from playbill.controllers.objects.version_facts import version_facts
+from playbill.controllers.objects.workloads import Workloads, ready_pods, version_of
+from playbill.controllers.status.bounds import NAME, TAG, TEXT, cut
+from playbill.controllers.status.stage_status import Serving
+from playbill.ledger.state import Holder
+from playbill.ledger.view import ArtifactView
+from playbill.rollout.fetched import Fetched, worst_outcome
+from playbill.rollout.fetching import FetchDefaults
+from playbill.rollout.judge import Failed, RolledOut, Verdict
+from playbill.rollout.render import Facts, Manifest, Rendering, render
+from playbill.rollout.revisions import revision_name
+
+HELD = frozenset({"NotOwned"})
+"""Failures that going back cannot help: somebody else's object is in the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollouts:
+    """Has the workload of an assignment serve a version, or the one before."""
+
+    shell: Shell
+    workloads: Workloads
+    revisions: Revisions
+    verifying: Verifying
+    fetch: FetchDefaults
+
+    async def serve(
+        self, assignment: StageAssignment, holder: Holder, artifact: ArtifactView
+    ) -> Serving | None:
+        """Have the workload serve this version; None while its files have yet to be read."""
+        facts = version_facts(self.shell, assignment, holder, artifact)
+        if facts is None:
+            return None
+        rendering: Rendering | None = None
+        try:
+            rendering = render(assignment, facts, self.fetch)
+            live = await self.workloads.bring_in_step(assignment, rendering)
+            verdict = await self._verdict(assignment, facts, rendering, live, holder)
+        except Stalled as stalled:
+            serving = self._refused(assignment, stalled)
+        else:
+            serving = await self._serving(assignment, rendering, live, verdict)
+        return await self._or_back(assignment, holder, serving, rendering)
+
+    async def go_back(
+        self,
+        assignment: StageAssignment,
+        back: RolledBack,
+        holder: Holder | None,
+        artifact: ArtifactView | None,
+    ) -> Serving | None:
+        """Have the workload serve what was healthy before."""
+        rendering = await self._former(assignment, back)
+        if rendering is None:
+            return await self._without_revision(assignment, back, holder, artifact)
+        try:
+            live = await self.workloads.bring_in_step(assignment, rendering)
+        except Stalled as stalled:
+            return replace(self._refused(assignment, stalled), back=back)
+        verdict = await self.workloads.judge(assignment, live, known=True)
+        return Serving(
+            verdict=verdict,
+            version=rendering.version,
+            revision=revision_name(assignment, rendering),
+            back=back,
+        )
+
+    async def watch(self, assignment: StageAssignment) -> Serving | None:
+        """Judge the workload as it is, and leave it so: nothing says that it should change."""
+        live = self.workloads.live(assignment)
+        if live is None or assignment.spec.rollout is None:
+            return None
+        verdict = await self.workloads.judge(assignment, live, known=True)
+        return Serving(verdict=verdict, version=version_of(live), revision=_kept(assignment))
+
+    async def remove(self, assignment: StageAssignment) -> None:
+        """Take the workload away, if it is ours."""
+        await self.workloads.remove(assignment)
+
+    async def _verdict(
+        self,
+        assignment: StageAssignment,
+        facts: Facts,
+        rendering: Rendering,
+        live: Manifest,
+        holder: Holder,
+    ) -> Verdict:
+        known = _kept(assignment) == revision_name(assignment, rendering)
+        verdict = await self.workloads.judge(assignment, live, known=known)
+        verify = assignment.spec.rollout.verify if assignment.spec.rollout else None
+        if not isinstance(verdict, RolledOut) or verify is None or known:
+            return verdict
+        if await self.revisions.get(assignment, revision_name(assignment, rendering)):
+            return verdict  # it was good before, and only the status was lost
+        attempt = f"{holder.assignment.tag} {spec_hash(assignment)}"
+        return await self.verifying.verdict(
+            assignment, verify, facts, rendering, verdict, attempt=attempt
+        )
+
+    async def _serving(
+        self, assignment: StageAssignment, rendering: Rendering, live: Manifest, verdict: Verdict
+    ) -> Serving:
+        kept = _kept(assignment)
+        serving = Serving(verdict=verdict, version=rendering.version, revision=kept)
+        if not isinstance(verdict, RolledOut):
+            return serving
+        if kept != revision_name(assignment, rendering):
+            kept = await self.revisions.keep(assignment, rendering)
+        return replace(await self._with_bytes(assignment, live, serving), revision=kept)
+
+    async def _with_bytes(
+        self, assignment: StageAssignment, live: Manifest, serving: Serving
+    ) -> Serving:
+        """What the init container found, asked for once for each version that serves."""
+        rollout, before = assignment.spec.rollout, assignment.status.workload
+        if rollout is None or rollout.fetch is None:
+            return serving
+        if before is not None and before.sha256 and before.version == serving.version:
+            return replace(serving, digest=before.digest, sha256=before.sha256)
+        found = worst_outcome(await self.workloads.pods(assignment, live))
+        if not isinstance(found, Fetched):
+            return serving
+        return replace(serving, digest=found.digest or None, sha256=found.sha256 or None)
+
+    def _refused(self, assignment: StageAssignment, stalled: Stalled) -> Serving:
+        live = self.workloads.live(assignment)
+        failed = Failed(stalled.reason, stalled.message, pods=ready_pods(live))
+        return Serving(verdict=failed, version=version_of(live), revision=_kept(assignment))
+
+    async def _or_back(
+        self,
+        assignment: StageAssignment,
+        holder: Holder,
+        serving: Serving,
+        rendering: Rendering | None,
+    ) -> Serving:
+        """With what to go back to, when the rollout has failed and there is something."""
+        verdict, rollout = serving.verdict, assignment.spec.rollout
+        if not isinstance(verdict, Failed) or verdict.reason in HELD:
+            return serving
+        if rollout is None or rollout.on_failure == "Hold":
+            return serving
+        if rendering is not None and _kept(assignment) == revision_name(assignment, rendering):
+            return serving  # it was good, and fails now for reasons of its own
+        found = await self.revisions.last_healthy(assignment, besides=rendering)
+        if found is None:
+            return serving
+        name, healthy = found
+        return replace(serving, back=_rolled_back(assignment, holder, verdict, name, healthy))
+
+    async def _former(self, assignment: StageAssignment, back: RolledBack) -> Rendering | None:
+        found = await self.revisions.get(assignment, back.revision) if back.revision else None
+        if found is not None:
+            return found
+        other = await self.revisions.last_healthy(assignment)
+        return other[1] if other and other[1].version == back.to else None
+
+    async def _without_revision(
+        self,
+        assignment: StageAssignment,
+        back: RolledBack,
+        holder: Holder | None,
+        artifact: ArtifactView | None,
+    ) -> Serving | None:
+        """A restored cluster has no revisions: what the ledger says is served by the spec, unless
+        it was the spec itself that failed."""
+        if holder is None or artifact is None or back.version == back.to:
+            serving = await self.watch(assignment)
+            return replace(serving, back=back) if serving else None
+        facts = version_facts(self.shell, assignment, holder, artifact)
+        if facts is None:
+            return None
+        try:
+            rendering = render(assignment, facts, self.fetch)
+            live = await self.workloads.bring_in_step(assignment, rendering)
+        except Stalled as stalled:
+            return replace(self._refused(assignment, stalled), back=back)
+        verdict = await self.workloads.judge(assignment, live, known=True)
+        return replace(await self._serving(assignment, rendering, live, verdict), back=back)
+
+
+def _kept(assignment: StageAssignment) -> str | None:
+    """The revision of the last healthy rendering, as the status has it."""
+    return assignment.status.workload.revision if assignment.status.workload else None
+
+
+def _rolled_back(
+    assignment: StageAssignment, holder: Holder, verdict: Failed, name: str, healthy: Rendering
+) -> RolledBack:
+    return RolledBack(
+        version=cut(holder.version, NAME),
+        to=healthy.version,
+        commit=healthy.commit,
+        revision=name,
+        tag=cut(holder.assignment.tag, TAG),
+        reason=verdict.reason,
+        message=cut(verdict.message, TEXT),
+        at=timestamp(time.time()),
+        generation=assignment.metadata.generation,
+        spec=spec_hash(assignment),
+    )

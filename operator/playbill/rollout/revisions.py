@@ -1,0 +1,72 @@
+"""The renderings that were healthy, kept as ControllerRevisions: what a rollback goes back to.
+
+As StatefulSets and DaemonSets keep theirs: named after the owner and the hash of what they hold,
+numbered by when they were last the newest, a few of them and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from playbill.api.stage_assignment import StageAssignment
+from playbill.rollout.objects import Manifest, our_labels, owner_reference
+from playbill.rollout.render import Rendering
+
+MOST_KEPT = 5
+"""Of each assignment; the oldest go first."""
+
+
+def revision_name(assignment: StageAssignment, rendering: Rendering) -> str:
+    """The name of the revision that holds a rendering."""
+    return f"{assignment.metadata.name}-{rendering.hash}"
+
+
+def revision_of(assignment: StageAssignment, rendering: Rendering, number: int) -> Manifest:
+    """The ControllerRevision that holds a rendering."""
+    meta = assignment.metadata
+    return {
+        "metadata": {
+            "name": revision_name(assignment, rendering),
+            "namespace": meta.namespace,
+            "labels": our_labels(assignment),
+            "ownerReferences": [owner_reference(assignment)],
+        },
+        "revision": number,
+        "data": {
+            "version": rendering.version,
+            "commit": rendering.commit,
+            "account": rendering.account,
+            "objects": list(rendering.objects),
+        },
+    }
+
+
+def rendering_of(revision: Mapping[str, Any]) -> Rendering | None:
+    """The rendering that a revision holds; None for one that is none of ours."""
+    data = revision.get("data")
+    if not isinstance(data, Mapping):
+        return None
+    version, commit, objects = data.get("version"), data.get("commit"), data.get("objects")
+    if not (isinstance(version, str) and isinstance(commit, str) and isinstance(objects, list)):
+        return None
+    account = data.get("account") is True
+    return Rendering(version=version, commit=commit, objects=tuple(objects), account=account)
+
+
+def newest_first(
+    revisions: Iterable[Mapping[str, Any]], assignment: StageAssignment
+) -> list[Mapping[str, Any]]:
+    """The revisions that this very assignment owns, the last healthy one first."""
+    uid = assignment.metadata.uid
+    ours = [
+        each
+        for each in revisions
+        if any(o.get("uid") == uid for o in each["metadata"].get("ownerReferences") or ())
+    ]
+    return sorted(ours, key=lambda each: -int(each.get("revision", 0)))
+
+
+def surplus(ordered: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of those that are too many."""
+    return [each["metadata"]["name"] for each in ordered[MOST_KEPT:]]
