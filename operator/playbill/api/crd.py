@@ -22,6 +22,7 @@ from playbill.api.base import GROUP, VERSION, PrinterColumn, Resource
 from playbill.api.linter import faults
 from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
+from playbill.api.promotion_policy import PromotionPolicy
 from playbill.api.reference import reference
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
@@ -32,6 +33,7 @@ RESOURCES: tuple[type[Resource], ...] = (
     ModelVersion,
     StageAssignment,
     ModelRepository,
+    PromotionPolicy,
 )
 
 CATEGORY = "playbill"
@@ -93,7 +95,7 @@ def definition(resource: type[Resource]) -> dict[str, Any]:
         "storage": True,
         "subresources": {"status": {}},
         "additionalPrinterColumns": [_column(column) for column in info.columns],
-        "selectableFields": [{"jsonPath": path} for path in info.selectable],
+        **_selectable(info.selectable),
         "schema": {"openAPIV3Schema": schema(resource)},
     }
     names = {
@@ -110,6 +112,10 @@ def definition(resource: type[Resource]) -> dict[str, Any]:
         "metadata": {"name": info.path},
         "spec": {"group": GROUP, "names": names, "scope": "Namespaced", "versions": [version]},
     }
+
+
+def _selectable(paths: Sequence[str]) -> dict[str, Any]:
+    return {"selectableFields": [{"jsonPath": path} for path in paths]} if paths else {}
 
 
 def _part(resource: type[Resource], name: str) -> type[BaseModel]:

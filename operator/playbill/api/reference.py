@@ -78,8 +78,8 @@ def _chapter(definition: Mapping[str, Any]) -> Iterator[str]:
     for column in version["additionalPrinterColumns"]:
         wide = " (`-o wide`)" if column.get("priority") else ""
         yield f"| {column['name']}{wide} | `{column['jsonPath']}` | {column['description']} |"
-    fields = ", ".join(f"`{each['jsonPath'][1:]}`" for each in version["selectableFields"])
-    yield f"\nField selectors: {fields}.\n"
+    fields = ", ".join(f"`{each['jsonPath'][1:]}`" for each in version.get("selectableFields", ()))
+    yield f"\nField selectors: {fields or 'none of its own'}.\n"
 
 
 def _rows(schema: JsonSchema, *, path: str) -> Iterator[str]:
