@@ -13,6 +13,7 @@ import click
 from playbill import __version__
 from playbill.api.errors import Trouble
 from playbill.audit_cli import audit
+from playbill.check_cli import check
 from playbill.logs import configure
 from playbill.settings import LogFormat, Settings
 
@@ -160,6 +161,7 @@ def run(**options: object) -> None:
 
 
 main.add_command(audit)
+main.add_command(check)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ from playbill.rollout.tokens import substitute
 VERIFIES_LABEL = f"{GROUP}/verifies"
 """On the Job and its pods, in place of the label that selects the pods of the workload."""
 
+START_SECONDS = 60
+"""The http check keeps its own time; so long its pod may take to start."""
+
 LONGEST_STEM = 46
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
@@ -67,7 +70,7 @@ def job_of(
         },
         "spec": {
             "backoffLimit": verify.job.backoff_limit if verify.job else 0,
-            "activeDeadlineSeconds": verify.timeout_seconds,
+            "activeDeadlineSeconds": verify.timeout_seconds + (0 if verify.job else START_SECONDS),
             "template": {
                 "metadata": {**metadata, "labels": {**metadata.get("labels", {}), **labels}},
                 "spec": {"restartPolicy": "Never", **template["spec"]},
