@@ -21,6 +21,13 @@ API_VERSION = f"{GROUP}/{VERSION}"
 REQUESTED_AT = f"{GROUP}/requested-at"
 """An annotation: any new value asks for what the spec says once more."""
 
+REQUESTED_BY = f"{GROUP}/requested-by"
+"""An annotation: whose request the spec is. The API server writes it, where it is told to."""
+
+CHANGE = f"{GROUP}/change"
+"""An annotation: where the spec comes from, such as a pull request; whoever may write an object
+may write anything here."""
+
 
 class Model(BaseModel):
     """A camelCase, immutable, forward-compatible piece of the API."""

@@ -30,6 +30,7 @@ from playbill.controllers.objects.stage_assignments import StageAssignments
 from playbill.controllers.objects.verifying import Verifying
 from playbill.controllers.objects.workloads import Workloads
 from playbill.controllers.repository.repositories import Repositories
+from playbill.controllers.watch.actors import Actors
 from playbill.controllers.watch.hooks import Hooks
 from playbill.controllers.watch.informer import Informer
 from playbill.controllers.watch.queue import KeyedQueue
@@ -102,9 +103,12 @@ class Operator:
         async with AsyncExitStack() as stack:
             stack.callback(self._executor.shutdown, wait=False, cancel_futures=True)
             await stack.enter_async_context(self._recorder)
+            actors = Actors(self._kube, self.catalogue)
+            await actors.look()  # before the first tag is written
             parts = [
                 asyncio.create_task(part)
                 for part in (
+                    actors.watch(every=settings.resync_seconds),
                     self._informer.run(),
                     self.objects.run(on_object, workers=settings.object_workers),
                     self.repositories.run(on_repository, workers=settings.repository_workers),

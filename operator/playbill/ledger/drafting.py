@@ -16,6 +16,9 @@ FARTHEST_AHEAD = 5
 """Seconds that a tag may be ahead of the clock. A tag far ahead would silently outvote
 what people write in the meantime (measured: 1,000 s nullified a later `gto assign`)."""
 
+UNASKED = "rollback from "
+"""How the reason of a tag begins that nobody asked for: it bears no person's name."""
+
 
 def draft(  # noqa: PLR0913 - a tag has that many parts
     *,
@@ -103,8 +106,11 @@ def _trailers(author: Author, intent: Intent, reason: str | None) -> dict[str, s
         message.RESOURCE: intent.asker.resource,
         message.REQUEST: intent.asker.request,
     }
-    if intent.asker.spec_hash:
-        trailers[message.SPEC] = intent.asker.spec_hash
+    asker = intent.asker
+    if asker.spec_hash:
+        trailers[message.SPEC] = asker.spec_hash
+    if not (reason or "").startswith(UNASKED):
+        trailers |= {message.REQUESTED_BY: asker.requested_by, message.CHANGE: asker.change}
     if reason:
         trailers[message.REASON] = reason
     return trailers

@@ -18,7 +18,11 @@ from playbill.ledger.tagobject import TagObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """The resource that asks: who it is, and which state of its spec."""
+    """The resource that asks: who it is, and which state of its spec.
+
+    `requested_by` is the account whose request that state is, as far as the API server vouches
+    for it; `change` is what people say about where it comes from, such as a pull request.
+    """
 
     kind: str
     namespace: str
@@ -27,6 +31,8 @@ class Asker:
     generation: int
     created: str = ""
     spec_hash: str = ""
+    requested_by: str = ""
+    change: str = ""
 
     @property
     def resource(self) -> str:

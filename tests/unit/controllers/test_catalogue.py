@@ -208,3 +208,17 @@ def test_who_cannot_read_the_repository_claims_nothing_of_it(registry: Registry)
     registry.catalogue.state_of(squatter).trouble = Retry("RemoteUnavailable", "not now")
     with pytest.raises(Stalled, match="older StageAssignment"):
         registry.catalogue.intend(late)
+
+
+def test_who_asked_is_believed_only_where_the_api_server_vouches_for_it() -> None:
+    registry = Registry()
+    registry.model()
+    asked = {"annotations": {"playbill.dev/requested-by": "ada", "playbill.dev/change": "pull/7"}}
+    resource = registry.put("StageAssignment", raw_stage(meta=asked))
+    told = registry.catalogue.intend(resource)
+    assert told is not None
+    assert (told.asker.requested_by, told.asker.change) == ("", "pull/7")
+    registry.catalogue.names_actors = True
+    told = registry.catalogue.intend(resource)
+    assert told is not None
+    assert (told.asker.requested_by, told.asker.change) == ("ada", "pull/7")

@@ -225,3 +225,18 @@ def test_a_younger_claimant_is_told_who_owns_it_and_what_to_do() -> None:
     assert refusal.value.reason == "ClaimedElsewhere"
     for words in ("stage prod", "StageAssignment ns/old", "delete one of the two"):
         assert words in refusal.value.message
+
+
+ASKED = {"playbill.dev/requested-by": "ada", "playbill.dev/change": "https://forge/pull/7"}
+
+
+@pytest.mark.parametrize("kind", [model, version, stage])
+def test_who_asked_stands_in_annotations(kind: Any) -> None:
+    asker = intent_of(kind(meta={"annotations": ASKED}), artifact="m").asker
+    assert (asker.requested_by, asker.change) == ("ada", "https://forge/pull/7")
+
+
+def test_a_deletion_is_not_told_of_whoever_changed_the_spec_last() -> None:
+    gone = stage(meta={"annotations": ASKED, "deletionTimestamp": "2026-01-02T00:00:00Z"})
+    asker = intent_of(gone, artifact="m").asker
+    assert (asker.requested_by, asker.change) == ("", "")

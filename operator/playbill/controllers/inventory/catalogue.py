@@ -15,7 +15,7 @@ from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.repository import Repository
 from playbill.controllers.inventory.adopted import is_adopted
-from playbill.controllers.inventory.intents import intent_of, refuse_claimed
+from playbill.controllers.inventory.intents import intent_of, refuse_claimed, unnamed
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
 from playbill.controllers.inventory.ledger_span import known_since
 from playbill.controllers.inventory.repository_state import RepositoryState
@@ -33,9 +33,10 @@ Tenant = RegisteredModel | ModelRepository
 
 class Catalogue:
     """The tenants by repository and the models by identity; told of each one's coming, change
-    and going."""
+    and going. `names_actors` while the API server vouches for who asked."""
 
     def __init__(self, *, store: Store, policy: UrlPolicy, author: Author) -> None:
+        self.names_actors = False
         self._store = store
         self._policy = policy
         self._author = author
@@ -191,7 +192,7 @@ class Catalogue:
         if not isinstance(resource, RegisteredModel) and not adopted:
             refuse_claimed(resource, filter(self._may_own, self.twins(resource)))
         meta = resource.metadata
-        return intent_of(
+        intent = intent_of(
             resource,
             artifact=model.artifact,
             may_alias=model.spec.on_commit_taken == "Alias",
@@ -200,6 +201,7 @@ class Catalogue:
             since=known_since(model, state.view) if state.view else 0,
             read_only=adopted,
         )
+        return intent if self.names_actors else unnamed(intent)
 
     def _may_own(self, resource: Asking) -> bool:
         """Whether the object's claim counts: an adopted one has none, nor has one of whoever

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from playbill.api import stage_assignment as api
-from playbill.api.base import REQUESTED_AT
+from playbill.api.base import CHANGE, REQUESTED_AT, REQUESTED_BY
 from playbill.api.errors import Stalled, Trouble
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
@@ -193,9 +193,19 @@ def _follow(spec: api.Follow | None) -> Follow | None:
     return Follow(range=spec.range, prereleases=spec.prereleases, stage=spec.stage)
 
 
+def unnamed(intent: AnyIntent) -> AnyIntent:
+    """The same, without the account that is said to have asked."""
+    return replace(intent, asker=replace(intent.asker, requested_by=""))
+
+
 def asker_of(resource: Asking) -> Asker:
-    """Who asks, for the trailers."""
+    """Who asks, for the trailers.
+
+    Who deletes an object is written nowhere on it: what it says of its spec's last change, and
+    who made that, is not said of its deletion.
+    """
     meta = resource.metadata
+    said = meta.annotations if meta.deletion_timestamp is None else {}
     return Asker(
         kind=resource.INFO.kind,
         namespace=meta.namespace,
@@ -204,6 +214,8 @@ def asker_of(resource: Asking) -> Asker:
         generation=meta.generation,
         created=meta.creation_timestamp,
         spec_hash=spec_hash(resource),
+        requested_by=said.get(REQUESTED_BY, ""),
+        change=said.get(CHANGE, ""),
     )
 
 

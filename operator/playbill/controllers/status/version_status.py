@@ -27,7 +27,7 @@ from playbill.controllers.status.model_status import one_line
 from playbill.git.facts import ArtifactFacts, cut_values
 from playbill.ledger.aliases import source_of, told
 from playbill.ledger.events import Deregistration, LedgerEvent, Registration
-from playbill.ledger.message import ARTIFACT_DIGEST, ARTIFACT_URI, CLUSTER, RESOURCE
+from playbill.ledger.message import ARTIFACT_DIGEST, ARTIFACT_URI, CLUSTER, REQUESTED_BY, RESOURCE
 from playbill.ledger.state import VersionState
 from playbill.ledger.view import ArtifactView
 
@@ -104,7 +104,8 @@ def held_stages(artifact: ArtifactView, known: VersionState) -> list[str]:
 
 
 def author_of(event: LedgerEvent) -> str:
-    """Who wrote a tag: the resource that asked for it, or the person who tagged."""
+    """Who wrote a tag: the resource that asked for it, with the account whose request that was if
+    it is known, or the person who tagged."""
     resource, cluster = event.trailers.get(RESOURCE), event.trailers.get(CLUSTER)
     if resource and cluster:
         person = event.trailers.get(REQUESTED_BY, "")
