@@ -234,7 +234,8 @@ def _counted(wanted: int, *, pods: int, ready: int) -> Health | None:
     if ready < wanted:
         return Health("InProgress", _pods(ready, wanted))
     if pods > wanted:
-        return Health("InProgress", f"{pods - wanted} pods too many still running")
+        over = pods - wanted
+        return Health("InProgress", f"{over} pod{'' if over == 1 else 's'} too many still running")
     return None
 
 

@@ -86,33 +86,28 @@ def _is_ours(entry: Mapping[str, Any]) -> bool:
 def lost_fields(rendered: Mapping[str, Any], live: Mapping[str, Any]) -> list[Field]:
     """The fields of `rendered` that are not ours in `live`, which bears its managedFields.
 
-    The topmost ones: of a container that is gone, the container and none of its
-    fields. Empty values are never missed, for the server leaves them out.
+    The topmost ones that are gone, and the single ones of what is still there: of a
+    container that was removed the container and none of its fields. Empty values are
+    never missed, for the server leaves them out.
     """
     entry = our_entry(live)
-    fields = entry["fieldsV1"] if entry else {}
-    return list(_lost(rendered, fields, Field()))
+    return list(_lost(rendered, entry["fieldsV1"] if entry else None, live, Field()))
 
 
-def _lost(ours: Any, fields: FieldsV1, at: Field) -> Iterator[Field]:
-    if not fields and at.steps:
+def _lost(ours: Any, fields: FieldsV1 | None, live: Any, at: Field) -> Iterator[Field]:
+    """Compare a value of ours with our entry, None where it has nothing, at one place."""
+    if fields is not None and not fields:
         return  # a leaf: ours as a whole, and as we applied it
-    if isinstance(ours, Mapping):
+    if isinstance(ours, Mapping) and isinstance(live, Mapping):
         for name, value in ours.items():
-            yield from _lost_in(value, fields, at.into(name))
+            inner = at.into(name)
+            if not _is_empty(value) and inner.steps not in _IDENTITY:
+                yield from _lost(value, (fields or {}).get(f"f:{name}"), live.get(name), inner)
+    elif fields is None:
+        yield at
     elif isinstance(ours, Sequence) and not isinstance(ours, str):
         for item in ours:
             yield from _lost_item(item, fields, at)
-
-
-def _lost_in(value: Any, fields: FieldsV1, at: Field) -> Iterator[Field]:
-    if _is_empty(value) or at.steps in _IDENTITY:
-        return
-    owned = fields.get(at.steps[-1])
-    if owned is None:
-        yield at
-    else:
-        yield from _lost(value, owned, at)
 
 
 def _lost_item(item: Any, fields: FieldsV1, at: Field) -> Iterator[Field]:
@@ -120,7 +115,8 @@ def _lost_item(item: Any, fields: FieldsV1, at: Field) -> Iterator[Field]:
     if step is None:
         yield at.item(_wanted_step(item, fields), _label(item))
     else:
-        yield from _lost(item, fields[step], at.item(step, _label(item)))
+        # What is in our entry is in the object: there is an item of these keys.
+        yield from _lost(item, fields[step], item, at.item(step, _label(item)))
 
 
 def _step_of(item: Any, fields: FieldsV1) -> str | None:
