@@ -10,9 +10,10 @@ just what its namespace's administrators granted it.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from playbill.api.base import GROUP
 from playbill.api.errors import Stalled
@@ -78,7 +79,7 @@ def render_manifests(assignment: StageAssignment, facts: Facts) -> tuple[Manifes
 def _rendered(given: JSON, number: int, *, assignment: StageAssignment, facts: Facts) -> Manifest:
     given = cast(Manifest, given)
     _refuse_unfit(given, number)
-    manifest = cast(Manifest, substitute(given, facts.tokens()))
+    manifest = _stored(cast(Manifest, substitute(given, facts.tokens())))
     metadata = manifest["metadata"]
     what = f"{manifest['kind']} {metadata['name']}"
     _refuse_metadata(metadata, what, namespace=assignment.metadata.namespace)
@@ -94,6 +95,20 @@ def _rendered(given: JSON, number: int, *, assignment: StageAssignment, facts: F
             },
         }
     )
+
+
+def _stored(manifest: Manifest) -> Manifest:
+    """A Secret as it is kept: nobody owns its stringData, so an edit would go unseen."""
+    plain = manifest.get("stringData")
+    if (manifest["apiVersion"], manifest["kind"]) != ("v1", "Secret") or not _is_text(plain):
+        return manifest
+    coded = {key: b64encode(text.encode()).decode() for key, text in plain.items()}
+    rest = {field: value for field, value in manifest.items() if field != "stringData"}
+    return {**rest, "data": {**rest.get("data", {}), **coded}}
+
+
+def _is_text(given: Any) -> TypeGuard[dict[str, str]]:
+    return isinstance(given, dict) and all(isinstance(value, str) for value in given.values())
 
 
 def _refuse_unfit(given: Manifest, number: int) -> None:
@@ -133,7 +148,7 @@ def _refuse_metadata(metadata: Manifest, what: str, *, namespace: str) -> None:
 
 
 def _refuse_reserved(given: Any, what: str) -> None:
-    if not isinstance(given, dict) or not all(isinstance(v, str) for v in given.values()):
+    if not _is_text(given):
         raise _invalid(f"{what} to what is no map of strings: put quotes around each value")
     for key in given:
         if key.partition("/")[0] == GROUP or key == "app.kubernetes.io/managed-by":

@@ -111,6 +111,20 @@ def test_the_own_namespace_may_be_written_out() -> None:
     assert found["metadata"]["namespace"] == "ml"
 
 
+def test_a_secret_is_rendered_as_it_is_kept() -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "a"},
+        "data": {"old": "eA=="},
+        "stringData": {"stage": "${stage}"},
+    }
+    (found,) = rendered(secret)
+
+    assert found["data"] == {"old": "eA==", "stage": "cHJvZA=="}
+    assert "stringData" not in found
+
+
 def meta(**fields: Any) -> dict[str, Any]:
     return service(metadata=fields)
 
