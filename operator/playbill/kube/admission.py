@@ -12,7 +12,7 @@ import json
 from functools import partial
 from typing import Any, Final
 
-from playbill.api.errors import Retry, Stalled, Trouble
+from playbill.api.errors import Retry, Trouble
 from playbill.kube.client import Kube
 from playbill.kube.resources import Resource
 
@@ -39,23 +39,22 @@ _DEFAULTS: Final[dict[str, Any]] = {
 """What the API server adds to a spec that leaves it out; it means that nothing is exempt."""
 
 
-async def doubt(kube: Kube) -> str | None:
-    """Why the annotation is not to be believed; None when it is.
+async def doubt(kube: Kube, name: str = POLICY) -> str | None:
+    """Why the annotation is not to be believed; None when it is. All four bear one name.
 
     Raises Retry when the API server cannot be asked.
     """
     for resource, fingerprint in EXPECTED.items():
         try:
-            found = await kube.get(resource, None, POLICY)
+            found = await kube.get(resource, None, name)
         except Retry:
             raise
         except Trouble as trouble:
-            served = not (isinstance(trouble, Stalled) and trouble.reason == "ApiNotServed")
-            return trouble.message if served else f"this cluster serves no {resource.name}"
+            return trouble.message
         if found is None:
-            return f"there is no {resource.kind} {POLICY}"
+            return f"there is no {resource.kind} {name}"
         if fingerprint_of(found.get("spec", {})) != fingerprint:
-            return f"the {resource.kind} {POLICY} says something else than ours does"
+            return f"the {resource.kind} {name} says something else than ours does"
     return None
 
 
