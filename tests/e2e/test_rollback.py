@@ -1,10 +1,12 @@
 """A rollout that fails goes back by itself, git says so, and it is not tried again unasked."""
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cluster.kubectl import eventually
-from tests.e2e.serving import V1, V2, Served, foreign
+from tests.e2e.serving import V1, V2, Served
 
 NEVER = {"image": "localhost/nobody-has-this:1", "imagePullPolicy": "Never"}
 CRASHES = {"command": ["/bin/busybox", "sh", "-c", "exit 7"]}
@@ -63,8 +65,9 @@ def test_an_image_that_never_comes_is_taken_back_at_once_and_told_by_git(healthy
     said = served.world.message(f"{artifact}#prod#3")
     assert said.startswith(f"Assigning stage prod to artifact {artifact} version {V1}")
     assert f"Playbill-Reason: rollback from {V2} (ImageUnavailable): " in said
-    served.world.gto("show", artifact)
-    assert served.world.gto("show", f"{artifact}#prod").strip() == V1
+    shown = served.world.gto("show", f"{artifact}#prod")
+    assert V1 in shown
+    assert V2 not in shown
 
 
 def test_a_crash_loop_is_taken_back_after_a_few_crashes(healthy: Served) -> None:
@@ -115,7 +118,8 @@ def test_without_anything_to_go_back_to_the_failure_stands(served: Served) -> No
 
 def test_it_is_tried_again_when_asked_and_when_the_spec_changes(healthy: Served) -> None:
     served, world = healthy, healthy.world
-    world.apply(foreign("ConfigMap", served.name, {}) | {"data": {}})
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": served.name}}
+    world.apply(settings)
     needs = {"valueFrom": {"configMapKeyRef": {"name": served.name, "key": "go"}}}
     template = served.template(env=[{"name": "GO", **needs}])
     promote(served, template=template, progressDeadlineSeconds=6)
@@ -152,8 +156,6 @@ def test_what_failed_by_the_template_alone_goes_back_to_the_template_before(
 
 def test_what_somebody_assigned_with_gto_is_taken_back_as_well(served: Served) -> None:
     served.register()
-    template = served.template()
-    template["spec"]["containers"][0]["readinessProbe"]["exec"] = None
     crash = "[ ${version} = v1.0.0 ] && exec /bin/busybox sh /bin/serve ${version}; exit 7"
     script = served.template(command=["/bin/busybox", "sh", "-c", crash])
     served.assign(version=None, template=script)
@@ -162,7 +164,6 @@ def test_what_somebody_assigned_with_gto_is_taken_back_as_well(served: Served) -
     clone = world.clone()
     for version in (V1, V2):
         world.gto("assign", served.model, "--version", version, "--stage", "prod", clone=clone)
-        world.remote.git  # the tag is in the clone
         push(clone)
         if version == V1:
             eventually(lambda: served.exists("service") and served.answer() == V1, patience=30)
@@ -173,7 +174,5 @@ def test_what_somebody_assigned_with_gto_is_taken_back_as_well(served: Served) -
     served.answers(V1)
 
 
-def push(clone: Any) -> None:
-    import subprocess
-
+def push(clone: Path) -> None:
     subprocess.run(["git", "-C", str(clone), "push", "-q", "--tags"], check=True)

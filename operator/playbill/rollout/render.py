@@ -19,6 +19,7 @@ from playbill.api.rollout import PodTemplate, Rollout
 from playbill.api.stage_assignment import StageAssignment
 from playbill.rollout.draining import draining
 from playbill.rollout.fetching import Artifact, FetchDefaults, with_fetch
+from playbill.rollout.manifests import render_manifests
 from playbill.rollout.objects import (
     ASSIGNMENT_LABEL,
     HASH_ANNOTATION,
@@ -125,9 +126,15 @@ def render(
 
     Raises Stalled: RolloutMissing (the assignment has none), TokenUnavailable,
     MetadataReserved (the template sets what selects or describes the pods),
-    PortsAmbiguous (no Service can be made of the named ports), and what `with_fetch` raises.
+    PortsAmbiguous (no Service can be made of the named ports), and what `with_fetch` and
+    `render_manifests` raise.
     """
     rollout = assignment.spec.rollout
+    if rollout is not None and rollout.manifests is not None:
+        manifests = render_manifests(assignment, facts)
+        return Rendering(
+            version=facts.version, commit=facts.commit, objects=manifests, account=True
+        )
     if rollout is None or rollout.template is None:
         raise Stalled("RolloutMissing", "the assignment has no spec.rollout.template")
     template = _template(rollout, rollout.template, assignment, facts, defaults)

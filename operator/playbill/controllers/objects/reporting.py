@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from playbill.api.base import API_VERSION, Condition, Status
 from playbill.controllers.inventory.kinds import RESOURCES
@@ -74,14 +74,15 @@ class Reporter:
         if after is None or not _is_news(before, after):
             return
         warn = any(c.type == "Stalled" for c in status.conditions) or after.status == "False"
-        self._recorder.emit(
-            reference(resource), "Warning" if warn else "Normal", after.reason, after.message
-        )
-        logger.log(
-            logging.WARNING if warn else logging.INFO,
-            "%s: %s", key_of(resource), after.message,
-            extra={"reason": after.reason, "ready": after.status},
-        )  # fmt: skip
+        self.tell(resource, "Warning" if warn else "Normal", after.reason, after.message)
+
+    def tell(
+        self, resource: Resource, kind: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Send an Event, and write the same into the log."""
+        self._recorder.emit(reference(resource), kind, reason, message)
+        level = logging.WARNING if kind == "Warning" else logging.INFO
+        logger.log(level, "%s: %s", key_of(resource), message, extra={"reason": reason})
 
 
 def _is_news(before: Condition | None, after: Condition) -> bool:

@@ -14,22 +14,22 @@ import time
 from dataclasses import dataclass, replace
 
 from playbill.api.errors import Stalled
-from playbill.api.stage_assignment import RolledBack, StageAssignment
+from playbill.api.stage_assignment import RolledBack, StageAssignment, WorkloadObject
 from playbill.api.times import timestamp
 from playbill.controllers.inventory.intents import spec_hash
+from playbill.controllers.objects.applying import Applying, Live, merged
 from playbill.controllers.objects.revisions import Revisions
 from playbill.controllers.objects.shell import Shell
 from playbill.controllers.objects.verifying import Verifying
 from playbill.controllers.objects.version_facts import version_facts
-from playbill.controllers.objects.workloads import Workloads, ready_pods, version_of
 from playbill.controllers.status.bounds import NAME, TAG, TEXT, cut
 from playbill.controllers.status.stage_status import Serving
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView
 from playbill.rollout.fetched import Fetched, worst_outcome
 from playbill.rollout.fetching import FetchDefaults
-from playbill.rollout.judge import Failed, RolledOut, Verdict
-from playbill.rollout.render import Facts, Manifest, Rendering, render
+from playbill.rollout.judge import Failed, Progressing, RolledOut, Verdict
+from playbill.rollout.render import Facts, Rendering, render
 from playbill.rollout.revisions import revision_name
 
 HELD = frozenset({"NotOwned"})
@@ -41,7 +41,7 @@ class Rollouts:
     """Has the workload of an assignment serve a version, or the one before."""
 
     shell: Shell
-    workloads: Workloads
+    applying: Applying
     revisions: Revisions
     verifying: Verifying
     fetch: FetchDefaults
@@ -56,7 +56,9 @@ class Rollouts:
         rendering: Rendering | None = None
         try:
             rendering = render(assignment, facts, self.fetch)
-            live = await self.workloads.bring_in_step(assignment, rendering)
+            if unknown := self.applying.unknown(assignment, rendering):
+                return self._announced(assignment, unknown)
+            live = await self.applying.bring_in_step(assignment, rendering)
             verdict = await self._verdict(assignment, facts, rendering, live, holder)
         except Stalled as stalled:
             serving = self._refused(assignment, stalled)
@@ -75,40 +77,42 @@ class Rollouts:
         rendering = await self._former(assignment, back)
         if rendering is None:
             return await self._without_revision(assignment, back, holder, artifact)
+        return await self._serve_former(assignment, rendering, back)
+
+    async def _serve_former(
+        self, assignment: StageAssignment, rendering: Rendering, back: RolledBack
+    ) -> Serving:
+        if unknown := self.applying.unknown(assignment, rendering):
+            return replace(self._announced(assignment, unknown), back=back)
         try:
-            live = await self.workloads.bring_in_step(assignment, rendering)
+            live = await self.applying.bring_in_step(assignment, rendering)
         except Stalled as stalled:
             return replace(self._refused(assignment, stalled), back=back)
-        verdict = await self.workloads.judge(assignment, live, known=True)
-        return Serving(
-            verdict=verdict,
-            version=rendering.version,
-            revision=revision_name(assignment, rendering),
-            back=back,
-        )
+        verdict = await self.applying.judge(assignment, live, known=True)
+        return replace(await self._serving(assignment, rendering, live, verdict), back=back)
 
     async def watch(self, assignment: StageAssignment) -> Serving | None:
         """Judge the workload as it is, and leave it so: nothing says that it should change."""
-        live = self.workloads.live(assignment)
+        live = await self.applying.live(assignment)
         if live is None or assignment.spec.rollout is None:
             return None
-        verdict = await self.workloads.judge(assignment, live, known=True)
-        return Serving(verdict=verdict, version=version_of(live), revision=_kept(assignment))
+        verdict = await self.applying.judge(assignment, live, known=True)
+        return self._as_before(assignment, verdict)
 
     async def remove(self, assignment: StageAssignment) -> None:
         """Take the workload away, if it is ours."""
-        await self.workloads.remove(assignment)
+        await self.applying.remove(assignment)
 
     async def _verdict(
         self,
         assignment: StageAssignment,
         facts: Facts,
         rendering: Rendering,
-        live: Manifest,
+        live: Live,
         holder: Holder,
     ) -> Verdict:
         known = _kept(assignment) == revision_name(assignment, rendering)
-        verdict = await self.workloads.judge(assignment, live, known=known)
+        verdict = await self.applying.judge(assignment, live, known=known)
         verify = assignment.spec.rollout.verify if assignment.spec.rollout else None
         if not isinstance(verdict, RolledOut) or verify is None or known:
             return verdict
@@ -120,18 +124,25 @@ class Rollouts:
         )
 
     async def _serving(
-        self, assignment: StageAssignment, rendering: Rendering, live: Manifest, verdict: Verdict
+        self, assignment: StageAssignment, rendering: Rendering, live: Live, verdict: Verdict
     ) -> Serving:
-        kept = _kept(assignment)
-        serving = Serving(verdict=verdict, version=rendering.version, revision=kept)
+        kept, before = _kept(assignment), _objects(assignment)
+        serving = Serving(
+            verdict=verdict,
+            version=rendering.version,
+            revision=kept,
+            objects=merged(live.places, before),
+        )
         if not isinstance(verdict, RolledOut):
             return serving
         if kept != revision_name(assignment, rendering):
             kept = await self.revisions.keep(assignment, rendering)
-        return replace(await self._with_bytes(assignment, live, serving), revision=kept)
+        await self.applying.prune(assignment, live)
+        serving = replace(serving, revision=kept, objects=live.places)
+        return await self._with_bytes(assignment, live, serving)
 
     async def _with_bytes(
-        self, assignment: StageAssignment, live: Manifest, serving: Serving
+        self, assignment: StageAssignment, live: Live, serving: Serving
     ) -> Serving:
         """What the init container found, asked for once for each version that serves."""
         rollout, before = assignment.spec.rollout, assignment.status.workload
@@ -139,15 +150,30 @@ class Rollouts:
             return serving
         if before is not None and before.sha256 and before.version == serving.version:
             return replace(serving, digest=before.digest, sha256=before.sha256)
-        found = worst_outcome(await self.workloads.pods(assignment, live))
+        pods = await self.applying.workloads.pods(assignment, live.objects[0])
+        found = worst_outcome(pods)
         if not isinstance(found, Fetched):
             return serving
         return replace(serving, digest=found.digest or None, sha256=found.sha256 or None)
 
     def _refused(self, assignment: StageAssignment, stalled: Stalled) -> Serving:
-        live = self.workloads.live(assignment)
-        failed = Failed(stalled.reason, stalled.message, pods=ready_pods(live))
-        return Serving(verdict=failed, version=version_of(live), revision=_kept(assignment))
+        _, pods = self.applying.served(assignment)
+        return self._as_before(assignment, Failed(stalled.reason, stalled.message, pods=pods))
+
+    def _announced(self, assignment: StageAssignment, unknown: list[WorkloadObject]) -> Serving:
+        """The status names what is about to be made; the next pass makes it."""
+        _, pods = self.applying.served(assignment)
+        serving = self._as_before(assignment, Progressing("the rollout begins", pods))
+        return replace(serving, objects=merged(serving.objects, unknown), again=True)
+
+    def _as_before(self, assignment: StageAssignment, verdict: Verdict) -> Serving:
+        version, _ = self.applying.served(assignment)
+        return Serving(
+            verdict=verdict,
+            version=version,
+            revision=_kept(assignment),
+            objects=merged(_objects(assignment)),
+        )
 
     async def _or_back(
         self,
@@ -194,11 +220,13 @@ class Rollouts:
             return None
         try:
             rendering = render(assignment, facts, self.fetch)
-            live = await self.workloads.bring_in_step(assignment, rendering)
         except Stalled as stalled:
             return replace(self._refused(assignment, stalled), back=back)
-        verdict = await self.workloads.judge(assignment, live, known=True)
-        return replace(await self._serving(assignment, rendering, live, verdict), back=back)
+        return await self._serve_former(assignment, rendering, back)
+
+
+def _objects(assignment: StageAssignment) -> list[WorkloadObject]:
+    return assignment.status.workload.objects if assignment.status.workload else []
 
 
 def _kept(assignment: StageAssignment) -> str | None:

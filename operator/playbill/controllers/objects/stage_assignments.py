@@ -15,6 +15,7 @@ from playbill.api.stage_assignment import (
 from playbill.controllers.inventory.kinds import RESOURCES
 from playbill.controllers.inventory.store import Asking
 from playbill.controllers.objects.judging import Judgement, is_hopeless, judge
+from playbill.controllers.objects.manifest_objects import STEADY_SECONDS
 from playbill.controllers.objects.rollouts import Rollouts
 from playbill.controllers.objects.shell import Shell
 from playbill.controllers.objects.standing import standing
@@ -241,13 +242,15 @@ class StageAssignments:
 
 
 def _next_look(serving: Serving | None) -> float | None:
+    if serving is not None and serving.again:
+        return 0.0
     match serving.verdict if serving else None:
         case Progressing():
             return PROGRESS_SECONDS
         case Failed(reason=reason) if reason in OBSTACLES:
             return OBSTACLE_SECONDS
         case _:
-            return None
+            return STEADY_SECONDS if serving and serving.objects else None
 
 
 def _recorded(assignment: StageAssignment, judgement: Judgement) -> Summary | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 from playbill.api.base import GROUP
 from playbill.api.errors import Trouble
@@ -73,6 +74,10 @@ class Workloads:
         wanted = _template_hash(live["spec"]["template"])
         return [pod for pod in pods if _template_hash(pod) == wanted]
 
+    def tell_drift(self, assignment: StageAssignment, sentence: str) -> None:
+        """Say whose edit was put back."""
+        self.shell.reporter.tell(assignment, "Warning", "DriftCorrected", sentence)
+
     def _is_late(self, assignment: StageAssignment, verdict: Verdict) -> bool:
         """Pods are asked for their reasons only when they have had time to start."""
         if isinstance(verdict, Failed):
@@ -92,7 +97,13 @@ class Workloads:
         if live is None:  # one that is not ours bears no label of ours, and is not watched
             live = await self.shell.kube.get(resource, meta.namespace, meta.name)
         refuse_foreign(live, assignment)
-        applied, written = await bring_in_step(self.shell.kube, resource, rendered, live)
+        applied, written = await bring_in_step(
+            self.shell.kube,
+            resource,
+            rendered,
+            live,
+            on_drift=partial(self.tell_drift, assignment),
+        )
         if written:
             self.shell.store.put_workload(applied)
         return applied

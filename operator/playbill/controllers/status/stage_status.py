@@ -34,7 +34,8 @@ class Serving:
 
     `revision` holds the last healthy state; `digest` and `sha256` are what rollout.fetch found;
     `back` says that a rollout failed and is, or is about to be, taken back, `told` that the
-    ledger says so too; `objects` are what rollout.manifests made.
+    ledger says so too; `objects` are what rollout.manifests made, and `again` asks for another
+    pass as soon as the status names them.
     """
 
     verdict: Verdict
@@ -44,6 +45,7 @@ class Serving:
     sha256: str | None = None
     back: RolledBack | None = None
     told: bool = False
+    again: bool = False
     objects: tuple[WorkloadObject, ...] = ()
 
 
@@ -136,10 +138,12 @@ def _rolled_out(serving: Serving) -> Part:
 def _workload(assignment: StageAssignment, serving: Serving | None) -> WorkloadStatus | None:
     if serving is None:
         return None
+    first = serving.objects[0] if serving.objects else None
     return WorkloadStatus(
-        name=assignment.metadata.name,
+        kind=first.kind if first else "Deployment",
+        name=first.name if first else assignment.metadata.name,
         version=serving.version,
-        pods=serving.verdict.pods,
+        pods=serving.verdict.pods or None,
         revision=serving.revision,
         digest=cut_or_none(serving.digest, NAME),
         sha256=serving.sha256 if serving.sha256 and len(serving.sha256) == SHA256 else None,
