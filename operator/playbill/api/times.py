@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 
@@ -13,3 +14,9 @@ def timestamp(seconds: float) -> str:
 def seconds_of(time: str) -> int:
     """A time as Kubernetes writes it, in seconds since the epoch."""
     return int(datetime.fromisoformat(time).timestamp())
+
+
+def seconds_in(duration: str) -> float:
+    """A duration such as 1h30m, in seconds."""
+    units = {"h": 3600, "m": 60, "s": 1}
+    return float(sum(int(n) * units[u] for n, u in re.findall(r"([0-9]+)([hms])", duration)))

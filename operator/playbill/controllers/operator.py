@@ -13,6 +13,7 @@ from typing import Any
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
+from playbill.api.promotion_policy import PromotionPolicy
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.catalogue import Catalogue
@@ -21,6 +22,7 @@ from playbill.controllers.inventory.store import Resource, Store
 from playbill.controllers.objects.adoption import Adoption
 from playbill.controllers.objects.model_repositories import ModelRepositories
 from playbill.controllers.objects.model_versions import ModelVersions
+from playbill.controllers.objects.promotion_policies import PromotionPolicies
 from playbill.controllers.objects.registered_models import RegisteredModels
 from playbill.controllers.objects.reporting import Reporter
 from playbill.controllers.objects.revisions import Revisions
@@ -170,6 +172,8 @@ class Operator:
         models, versions = RegisteredModels(shell, adoption), ModelVersions(shell)
         stages = StageAssignments(shell, self._build_rollouts(shell))
 
+        policies = PromotionPolicies(shell)
+
         async def reconcile(resource: Resource) -> float | None:
             match resource:
                 case RegisteredModel():
@@ -180,6 +184,8 @@ class Operator:
                     return await stages.reconcile(resource)
                 case ModelRepository():
                     return await homes.reconcile(resource)
+                case PromotionPolicy():
+                    return await policies.reconcile(resource)
 
         return reconcile
 

@@ -79,6 +79,14 @@ def read_commits(store: Store, commits: Sequence[str]) -> dict[str, bytes]:
     return {commit: data for commit, data in found if data is not None}
 
 
+def read_tag_objects(store: Store, oids: Sequence[str]) -> dict[str, bytes]:
+    """Annotated tags without git's header, by their ids; what is no tag here is left out."""
+    for oid in oids:
+        _check(oid, "any")
+    found = zip(oids, _batch(store, oids, operation="read-tags", kind=b"tag"), strict=True)
+    return {oid: data for oid, data in found if data is not None}
+
+
 def write_commits(store: Store, commits: Sequence[bytes]) -> None:
     """Write commit objects, given without git's header. One git process, whatever their number."""
     store.local("unpack-objects", "-q", operation="write-commits", stdin=pack_commits(commits))

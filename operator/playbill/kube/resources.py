@@ -8,6 +8,7 @@ from urllib.parse import quote
 from playbill.api.base import GROUP, VERSION, ResourceInfo
 from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
+from playbill.api.promotion_policy import PromotionPolicy
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 
@@ -51,6 +52,7 @@ REGISTERED_MODELS = _ours(RegisteredModel.INFO)
 MODEL_VERSIONS = _ours(ModelVersion.INFO)
 STAGE_ASSIGNMENTS = _ours(StageAssignment.INFO)
 MODEL_REPOSITORIES = _ours(ModelRepository.INFO)
+PROMOTION_POLICIES = _ours(PromotionPolicy.INFO)
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")

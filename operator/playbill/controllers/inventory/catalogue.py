@@ -7,6 +7,7 @@ namespaces are the same model, and their versions and stages have one owner.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 from playbill.api.adoption import Adopt
 from playbill.api.errors import Stalled, Trouble, Waiting
@@ -15,13 +16,17 @@ from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.repository import Repository
 from playbill.controllers.inventory.adopted import is_adopted
+from playbill.controllers.inventory.evidence import Declared, with_evidence
 from playbill.controllers.inventory.intents import intent_of, refuse_claimed, unnamed
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
 from playbill.controllers.inventory.ledger_span import known_since
+from playbill.controllers.inventory.policies import rules_for
 from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.store import Asking, Store, key_of, slot_of
 from playbill.git.url import UrlPolicy, parse_url
-from playbill.ledger.intents import AnyIntent
+from playbill.ledger.evidence import Evidence
+from playbill.ledger.intents import AnyIntent, StageIntent
+from playbill.ledger.policy import Oversight
 from playbill.ledger.view import Author
 
 Identity = tuple[str, str]
@@ -201,7 +206,21 @@ class Catalogue:
             since=known_since(model, state.view) if state.view else 0,
             read_only=adopted,
         )
-        return intent if self.names_actors else unnamed(intent)
+        intent = intent if self.names_actors else unnamed(intent)
+        return self._overseen(intent, resource, state)
+
+    def _overseen(self, intent: AnyIntent, resource: Asking, state: RepositoryState) -> AnyIntent:
+        """A promotion with the policies that it is under, and what is known to judge it by."""
+        if not isinstance(intent, StageIntent) or isinstance(resource, RegisteredModel):
+            return intent
+        namespace, model = resource.metadata.namespace, resource.spec.model
+        policies = self._store.policies(namespace)
+        rules = rules_for(policies, model=model, stage=intent.stage)
+        if not rules:
+            return intent
+        evidence = Evidence(declared=Declared(self._store, namespace, model))
+        intent = replace(intent, oversight=Oversight(model=model, rules=rules, evidence=evidence))
+        return with_evidence(intent, state.view, state) if state.view else intent
 
     def _may_own(self, resource: Asking) -> bool:
         """Whether the object's claim counts: an adopted one has none, nor has one of whoever

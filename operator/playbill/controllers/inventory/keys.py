@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["RegisteredModel", "ModelVersion", "StageAssignment", "ModelRepository"]
+Kind = Literal[
+    "RegisteredModel", "ModelVersion", "StageAssignment", "ModelRepository", "PromotionPolicy"
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)

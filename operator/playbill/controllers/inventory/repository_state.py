@@ -13,6 +13,7 @@ from playbill.controllers.inventory.snapshot import Snapshot
 from playbill.git.dvc import Artifact as ListedArtifact
 from playbill.git.project import ArtifactFacts, ProjectProblem
 from playbill.git.url import RemoteUrl
+from playbill.ledger.evidence import Signed
 from playbill.ledger.fold import Book
 from playbill.ledger.grammar import TagName, parse_tag
 from playbill.ledger.view import Author, View
@@ -42,8 +43,9 @@ class RepositoryState:
     `under_way` are those of them that the present pass works for: it wakes them when it ends.
     `rejected` holds what the server refused, by uid and generation, until the next look;
     `book` is the tags as they were last read, be it by a pass that came to nothing; `unread`
-    are facts that a passing fault kept from being read. `config` is what `.gto`
-    allows, `listed` what every `dvc.yaml` lists, each at the tip at which it was read.
+    are facts that a passing fault kept from being read; `signatures` are by tag object. `config`
+    is what `.gto` allows, `listed` what every `dvc.yaml` lists, each at the tip at which it was
+    read.
     """
 
     key: RepositoryKey
@@ -64,6 +66,7 @@ class RepositoryState:
     facts: dict[FactsKey, ArtifactFacts] = field(default_factory=dict)
     wanted: dict[FactsKey, set[ObjectKey]] = field(default_factory=dict)
     unread: set[FactsKey] = field(default_factory=set)
+    signatures: dict[str, Signed | None] = field(default_factory=dict)
     counters: dict[Artifact, int] = field(default_factory=dict)
     looks: int = 0
     doubts: dict[str, int] = field(default_factory=dict)
@@ -106,6 +109,12 @@ class RepositoryState:
         self.facts |= facts
         for key in list(self.facts)[: max(0, len(self.facts) - MOST_FACTS)]:
             del self.facts[key]
+
+    def learn_signatures(self, found: Mapping[str, Signed | None]) -> None:
+        """The same of signatures."""
+        self.signatures |= found
+        for oid in list(self.signatures)[: max(0, len(self.signatures) - MOST_FACTS)]:
+            del self.signatures[oid]
 
     def forget(self, uid: str) -> None:
         """The object is gone."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from playbill.api.base import ObjectMeta
 from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
+from playbill.api.promotion_policy import PromotionPolicy
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.keys import Kind, ObjectKey
@@ -20,7 +21,7 @@ from playbill.controllers.inventory.keys import Kind, ObjectKey
 Asking = RegisteredModel | ModelVersion | StageAssignment
 """What asks something of a ledger."""
 
-Resource = Asking | ModelRepository
+Resource = Asking | ModelRepository | PromotionPolicy
 Manifest = dict[str, Any]
 WorkloadKey = tuple[str, str, str]
 """Kind (Deployment or Service), namespace, name."""
@@ -33,6 +34,7 @@ MODELS: dict[Kind, type[Resource]] = {
     "ModelVersion": ModelVersion,
     "StageAssignment": StageAssignment,
     "ModelRepository": ModelRepository,
+    "PromotionPolicy": PromotionPolicy,
 }
 
 
@@ -58,6 +60,7 @@ class Store:
         self._stages_of: dict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._claims: dict[tuple[str, str, str], set[ObjectKey]] = defaultdict(set)
         self._of_repository: dict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
+        self._policies: dict[str, set[ObjectKey]] = defaultdict(set)
         self._workloads: dict[WorkloadKey, Manifest] = {}
         self._gone: dict[str, None] = {}
 
@@ -137,6 +140,16 @@ class Store:
         found = (self._objects[key] for key in self._stages_of.get((namespace, model), ()))
         return [o for o in found if isinstance(o, StageAssignment)]
 
+    def policies(self, namespace: str) -> list[PromotionPolicy]:
+        """The policies of a namespace."""
+        found = (self._objects[key] for key in self._policies.get(namespace, ()))
+        return [o for o in found if isinstance(o, PromotionPolicy)]
+
+    def assignments_in(self, namespace: str) -> list[StageAssignment]:
+        """All assignments of a namespace."""
+        found = (o for o in self._objects.values() if o.metadata.namespace == namespace)
+        return [o for o in found if isinstance(o, StageAssignment)]
+
     def claimants(
         self, namespace: str, model: str, slot: str
     ) -> list[ModelVersion | StageAssignment]:
@@ -173,6 +186,8 @@ class Store:
     def _link(self, key: ObjectKey, resource: Resource) -> None:
         if isinstance(resource, RegisteredModel) and resource.spec.repository_ref is not None:
             self._of_repository[key.namespace, resource.spec.repository_ref.name].add(key)
+        if isinstance(resource, PromotionPolicy):
+            self._policies[key.namespace].add(key)
         if not isinstance(resource, ModelVersion | StageAssignment):
             return
         self._of_model[key.namespace, resource.spec.model].add(key)
@@ -186,6 +201,8 @@ class Store:
         if isinstance(resource, RegisteredModel) and resource.spec.repository_ref is not None:
             named = key.namespace, resource.spec.repository_ref.name
             _discard(self._of_repository, named, key)
+        if isinstance(resource, PromotionPolicy):
+            _discard(self._policies, key.namespace, key)
         if not isinstance(resource, ModelVersion | StageAssignment):
             return
         _discard(self._of_model, (key.namespace, resource.spec.model), key)

@@ -11,6 +11,7 @@ from playbill.controllers.inventory.store import Asking
 from playbill.ledger.decisions import Settled
 from playbill.ledger.intents import AnyIntent
 from playbill.ledger.plan import decide
+from playbill.ledger.policy import EvidenceNotRead
 from playbill.ledger.view import ArtifactView
 
 
@@ -80,7 +81,7 @@ def _by_ledger(
         state.doubts.pop(intent.asker.uid, None)
     if isinstance(decision, Settled):
         return Judgement(settled=decision, state=state, artifact=artifact)
-    if isinstance(decision, Trouble) and decision.reason != "RevisionNotResolved":
+    if isinstance(decision, Trouble) and not _asks_for_pass(decision):
         return Judgement(
             trouble=decision,
             state=state,
@@ -96,6 +97,11 @@ def _by_ledger(
         needs_pass=True,
         at_once=hindrance is None,
     )
+
+
+def _asks_for_pass(trouble: Trouble) -> bool:
+    """Whether a pass has to look something up before anything can be said."""
+    return trouble.reason == "RevisionNotResolved" or isinstance(trouble, EvidenceNotRead)
 
 
 def _model_missing(resource: Asking) -> Waiting:

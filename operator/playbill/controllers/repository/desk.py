@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from playbill.api.errors import Trouble
-from playbill.api.model_repository import ModelRepository
+from playbill.api.errors import Stalled, Trouble
 from playbill.controllers.inventory.keys import Kind, ObjectKey
 from playbill.controllers.inventory.kinds import RESOURCES
 from playbill.controllers.inventory.store import Asking, Store
 from playbill.kube.answers import Conflict, Missing
 from playbill.kube.client import Kube, Object
+from playbill.kube.resources import PROMOTION_POLICIES
 from playbill.ledger.aliases import Alias
 from playbill.ledger.intents import AnyIntent
 from playbill.ledger.tagobject import TagObject
@@ -43,14 +43,27 @@ class KubeDesk:
         by_kind: dict[Kind, list[ObjectKey]] = defaultdict(list)
         for key in self.candidates:
             by_kind[key.kind].append(key)
+        if "StageAssignment" in by_kind:
+            await self._read_policies()
         intents = []
         for kind, keys in by_kind.items():
             for raw in await self._raw(kind, keys):
                 _, resource = self.store.put(kind, raw)
-                intent = None if isinstance(resource, ModelRepository) else self._intent(resource)
+                intent = self._intent(resource) if isinstance(resource, Asking) else None
                 if intent is not None:
                     intents.append(intent)
         return intents
+
+    async def _read_policies(self) -> None:
+        """A policy that was there before this pass is heeded by it, be the news of it late."""
+        try:
+            items, _ = await self.kube.list(PROMOTION_POLICIES, self.namespace)
+        except Stalled as stalled:
+            if stalled.reason == "ApiNotServed":
+                return
+            raise
+        for raw in items:
+            self.store.put("PromotionPolicy", raw)
 
     def _intent(self, resource: Asking) -> AnyIntent | None:
         try:

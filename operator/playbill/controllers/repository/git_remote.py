@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from playbill.api.errors import Retry, Trouble
+from playbill.controllers.inventory.evidence import with_evidence
 from playbill.controllers.inventory.repository_state import (
     FactsKey,
     Listed,
@@ -20,11 +22,19 @@ from playbill.git.gto_config import read_allowed_stages
 from playbill.git.listing import Listing
 from playbill.git.mirror import Mirror
 from playbill.git.porcelain import Result
-from playbill.git.project import ArtifactFacts, list_project_artifacts, read_projects
+from playbill.git.project import (
+    ArtifactFacts,
+    ProjectProblem,
+    list_project_artifacts,
+    read_projects,
+)
+from playbill.git.verifying import read_signatures
 from playbill.ledger.aliases import Alias, Base, parse_base
 from playbill.ledger.grammar import parse_tag
-from playbill.ledger.intents import AnyIntent, VersionIntent
+from playbill.ledger.intents import AnyIntent, StageIntent, VersionIntent
+from playbill.ledger.permitting import lacking
 from playbill.ledger.tagobject import TagObject
+from playbill.ledger.view import View
 
 T = TypeVar("T")
 
@@ -84,6 +94,7 @@ class GitRemote:
                 self._remember(intent, answer)
         filled = [self._with_commit(i) for i in intents]
         wanting = [i for i in filled if isinstance(i, VersionIntent) and _wants_base(i)]
+        filled = await self._with_evidence(filled)
         bases = await self._bases({i.commit for i in wanting if isinstance(i.commit, str)})
         return [self._with_base(i, bases) for i in filled]
 
@@ -94,6 +105,42 @@ class GitRemote:
         if not isinstance(intent, VersionIntent) or intent.commit is not None:
             return intent
         return replace(intent, commit=self.state.resolved[intent.asker.uid].commit)
+
+    async def _with_evidence(self, intents: Sequence[AnyIntent]) -> list[AnyIntent]:
+        """Read what the policies want to know of the promotions among them, if it is not known."""
+        if self._seen is None or not any(map(_is_overseen, intents)):
+            return list(intents)
+        snapshot = self._seen[1]
+        view = View(snapshot.ledger, snapshot.oids, author=self.state.author)
+        now = int(time.time())
+        facts: set[FactsKey] = set()
+        tags: set[str] = set()
+        for intent in intents:
+            if isinstance(intent, StageIntent):
+                needed = lacking(with_evidence(intent, view, self.state), view, now=now)
+                facts |= {(commit, intent.artifact) for commit in needed.commits}
+                tags |= needed.tags
+        await self._learn(sorted(facts))
+        if tags:
+            wanted = sorted(tags)
+            found = await self._run(
+                lambda: self.mirror.on_store(lambda store: read_signatures(store, wanted))
+            )
+            self.state.learn_signatures(found)
+        return [
+            with_evidence(each, view, self.state) if isinstance(each, StageIntent) else each
+            for each in intents
+        ]
+
+    async def _learn(self, wanted: Sequence[FactsKey]) -> None:
+        """Read facts; what cannot be read now is read again after the pass."""
+        try:
+            found = await self.facts(wanted)
+        except Trouble as trouble:
+            problem = ProjectProblem(trouble.reason, trouble.message)
+            found = dict.fromkeys(wanted, ArtifactFacts(problem=problem))
+        self.state.learn(found)
+        self.state.unread |= {key for key, facts in found.items() if is_passing(facts)}
 
     async def _bases(self, commits: Collection[str]) -> dict[str, Base]:
         if not commits:
@@ -182,10 +229,19 @@ class GitRemote:
         return await asyncio.get_running_loop().run_in_executor(self.executor, work)
 
 
+def is_passing(facts: ArtifactFacts) -> bool:
+    """Whether the next pass may read what this one could not."""
+    return facts.problem is not None and facts.problem.reason != "InvalidProject"
+
+
 def facts_of(tag: TagObject) -> FactsKey | None:
     """Which commit's files, of which artifact, a tag makes worth reading."""
     name = parse_tag(tag.name)
     return (tag.target, name.artifact) if name else None
+
+
+def _is_overseen(intent: AnyIntent) -> bool:
+    return isinstance(intent, StageIntent) and intent.oversight is not None
 
 
 def _wants_base(intent: VersionIntent) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from playbill.api.model_repository import ModelRepository
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.repository import Repository
+from playbill.api.times import seconds_in
 from playbill.controllers.inventory.catalogue import Catalogue, Tenant
 from playbill.controllers.inventory.repository_state import FactsKey, RepositoryState
 
@@ -57,7 +57,7 @@ class Site:
     @property
     def interval(self) -> float:
         """Seconds until the next look: the shortest that anyone asks for."""
-        return max(SHORTEST_INTERVAL, min(seconds(s.interval) for s in self.settings))
+        return max(SHORTEST_INTERVAL, min(seconds_in(s.interval) for s in self.settings))
 
     def heads_wanted(self, state: RepositoryState) -> list[FactsKey]:
         """The tips of branches whose dvc.yaml nobody has read yet."""
@@ -65,9 +65,3 @@ class Site:
         return [
             (tip, artifact) for tip, artifact in tips if tip and (tip, artifact) not in state.facts
         ]
-
-
-def seconds(duration: str) -> float:
-    """A duration such as 1h30m, in seconds."""
-    units = {"h": 3600, "m": 60, "s": 1}
-    return float(sum(int(n) * units[u] for n, u in re.findall(r"([0-9]+)([hms])", duration)))

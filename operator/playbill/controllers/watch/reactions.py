@@ -15,17 +15,21 @@ from pydantic import ValidationError
 from playbill.api.errors import Trouble
 from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
+from playbill.api.promotion_policy import PromotionPolicy
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.adopted import is_adopted
 from playbill.controllers.inventory.catalogue import Catalogue, Tenant
 from playbill.controllers.inventory.keys import Kind, ObjectKey, RepositoryKey
+from playbill.controllers.inventory.policies import selects
 from playbill.controllers.inventory.store import Asking, Resource, Store, key_of
 from playbill.controllers.watch.queue import KeyedQueue
 from playbill.metrics import Metrics
 
 Identity = tuple[str, int, str | None]
 """Uid, generation and deletion timestamp: what others depend on."""
+
+RECOUNT_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -149,17 +153,35 @@ class Reactions:
         match resource:
             case ModelRepository():
                 return self._guests(resource)
+            case PromotionPolicy():
+                return self._overseen(resource)
             case RegisteredModel():
                 parts = self.store.of_model(meta.namespace, meta.name)
                 return [*parts, *self._homes(resource)]
             case StageAssignment():
                 siblings = self.store.of_model(meta.namespace, resource.spec.model)
                 waiting = filter(_waits_for_stages, siblings)
+                self._recount(resource)
                 return [*self._catalogue.twins(resource), *waiting, *self._adopters(resource)]
             case ModelVersion():
                 stages = self.store.assignments(meta.namespace, resource.spec.model)
-                readers = stages if resource.spec.artifact is not None else []
+                readers = stages if _declares(resource) else []
                 return [*self._catalogue.twins(resource), *readers, *self._adopters(resource)]
+
+    def _overseen(self, policy: PromotionPolicy) -> list[Resource]:
+        """The assignments that a policy speaks of, and those that it may have held up before."""
+        return [
+            assignment
+            for assignment in self.store.assignments_in(policy.metadata.namespace)
+            if not _is_ready(assignment)
+            or selects(policy.spec, model=assignment.spec.model, stage=assignment.spec.stage)
+        ]
+
+    def _recount(self, assignment: StageAssignment) -> None:
+        """Policies say of how many assignments they speak, by and by."""
+        for policy in self.store.policies(assignment.metadata.namespace):
+            if self.heard:
+                self.objects.add(key_of(policy), delay=RECOUNT_SECONDS)
 
     def _guests(self, home: ModelRepository) -> list[Resource]:
         """The models that name a ModelRepository, and what names them."""
@@ -195,6 +217,16 @@ class Reactions:
 def _identity(resource: Resource) -> Identity:
     meta = resource.metadata
     return meta.uid, meta.generation, meta.deletion_timestamp
+
+
+def _declares(version: ModelVersion) -> bool:
+    """Whether a version says what renderings and policies take from it."""
+    spec = version.spec
+    return any(each is not None for each in (spec.artifact, spec.metrics, spec.params))
+
+
+def _is_ready(resource: Resource) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in resource.status.conditions)
 
 
 def _waits_for_stages(resource: Resource) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from playbill.api.errors import Trouble
+from playbill.api.errors import Stalled, Trouble
 from playbill.controllers.inventory.keys import Kind, ObjectKey
-from playbill.controllers.inventory.kinds import RESOURCES
+from playbill.controllers.inventory.kinds import LATECOMERS, RESOURCES
 from playbill.controllers.watch.reactions import Reactions
 from playbill.kube.client import Kube, Object
 from playbill.kube.resources import DEPLOYMENTS, SERVICES, Resource
@@ -53,7 +53,12 @@ async def first_listing(kube: Kube, reactions: Reactions, namespaces: tuple[str,
 async def _list(
     kube: Kube, resource: Resource, namespaces: tuple[str, ...], *, label: str | None = None
 ) -> list[Object]:
-    lists = [await kube.list(resource, n, label_selector=label) for n in namespaces or (None,)]
+    try:
+        lists = [await kube.list(resource, n, label_selector=label) for n in namespaces or (None,)]
+    except Stalled as stalled:
+        if stalled.reason == "ApiNotServed" and resource in LATECOMERS:
+            return []
+        raise
     return [raw for items, _ in lists for raw in items]
 
 
@@ -88,14 +93,12 @@ async def _relist(
 ) -> None:
     """Find out about what no event told of."""
     missing = {o.metadata.uid: o for o in reactions.store.all() if o.INFO.kind == kind}
-    for namespace in namespaces or (None,):
-        items, _ = await kube.list(RESOURCES[kind], namespace)
-        for raw in items:
-            missing.pop(raw["metadata"]["uid"], None)
-            key = ObjectKey(kind, raw["metadata"]["namespace"], raw["metadata"]["name"])
-            held = reactions.store.get(key)
-            if held is None or held.metadata.resource_version != raw["metadata"]["resourceVersion"]:
-                reactions.changed(kind, raw, gone=False)
+    for raw in await _list(kube, RESOURCES[kind], namespaces):
+        missing.pop(raw["metadata"]["uid"], None)
+        key = ObjectKey(kind, raw["metadata"]["namespace"], raw["metadata"]["name"])
+        held = reactions.store.get(key)
+        if held is None or held.metadata.resource_version != raw["metadata"]["resourceVersion"]:
+            reactions.changed(kind, raw, gone=False)
     for gone in missing.values():
         meta = gone.metadata
         # It may be newer than the list, rather than gone.

@@ -1,0 +1,91 @@
+"""Gathering what policies judge by: the facts at commits, signatures, and what objects declare."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from playbill.api.model_version import ModelVersion
+from playbill.controllers.inventory.repository_state import RepositoryState
+from playbill.controllers.inventory.store import Store
+from playbill.git.project import ArtifactFacts
+from playbill.ledger.aliases import told
+from playbill.ledger.evidence import Evidence, Traits
+from playbill.ledger.intents import StageIntent
+from playbill.ledger.message import ARTIFACT_DIGEST
+from playbill.ledger.permitting import lacking
+from playbill.ledger.view import View
+
+
+def with_evidence(intent: StageIntent, view: View, state: RepositoryState) -> StageIntent:
+    """The intent with whatever the policies want and the repository's state knows already."""
+    if intent.oversight is None:
+        return intent
+    bare = replace(intent.oversight, evidence=Evidence())
+    wanted = lacking(replace(intent, oversight=bare), view, now=int(time.time()))
+    facts = {
+        commit: _with_told(traits_of(found), commit, intent, view)
+        for commit in wanted.commits
+        if (found := state.facts.get((commit, intent.artifact))) is not None
+    }
+    known = {oid: state.signatures[oid] for oid in wanted.tags if oid in state.signatures}
+    evidence = replace(intent.oversight.evidence, facts=facts, signatures=known)
+    return replace(intent, oversight=replace(intent.oversight, evidence=evidence))
+
+
+def traits_of(facts: ArtifactFacts) -> Traits:
+    """What the files at a commit say, as policies see it."""
+    notes = [f"{facts.problem.reason}: {facts.problem.message}"] if facts.problem else []
+    if facts.truncated:
+        notes.append("there are more than could be kept")
+    return Traits(
+        metrics=facts.metrics,
+        params=facts.params,
+        labels=facts.labels,
+        meta=facts.meta if isinstance(facts.meta, dict) else {},
+        digest=facts.digest,
+        note="; ".join(notes),
+        passing=facts.problem is not None and facts.problem.reason != "InvalidProject",
+    )
+
+
+def _with_told(traits: Traits, commit: str, intent: StageIntent, view: View) -> Traits:
+    """The digest that the registration itself tells of, where git holds no file."""
+    state = view.artifact(intent.artifact).state
+    known = state.version_at(commit) if state else None
+    digest = told(known, ARTIFACT_DIGEST) if known else None
+    return traits.or_else(Traits(digest=digest or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Declared(Mapping[str, Traits]):
+    """What the ModelVersions of one model declare, by version, looked up when it is asked for."""
+
+    store: Store
+    namespace: str
+    model: str
+
+    def __getitem__(self, version: str) -> Traits:
+        slot = f"@{version.removeprefix('v')}"
+        for found in self.store.claimants(self.namespace, self.model, slot):
+            if isinstance(found, ModelVersion):
+                return _declared(found)
+        raise KeyError(version)
+
+    def __iter__(self) -> Iterator[str]:
+        parts = self.store.of_model(self.namespace, self.model)
+        named = (part.spec.version for part in parts if isinstance(part, ModelVersion))
+        return iter({f"v{version.removeprefix('v')}" for version in named if version})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _declared(version: ModelVersion) -> Traits:
+    given = version.spec.artifact
+    return Traits(
+        metrics=version.spec.metrics or {},
+        params=version.spec.params or {},
+        digest=(given.digest if given else None) or "",
+    )
