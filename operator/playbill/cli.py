@@ -14,6 +14,7 @@ from playbill import __version__
 from playbill.api.errors import Trouble
 from playbill.audit_cli import audit
 from playbill.check_cli import check
+from playbill.fetch.command import fetch
 from playbill.logs import configure
 from playbill.settings import LogFormat, Settings
 
@@ -161,6 +162,7 @@ def run(**options: object) -> None:
 
 
 main.add_command(audit)
+main.add_command(fetch)
 main.add_command(check)
 
 
