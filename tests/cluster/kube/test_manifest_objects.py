@@ -250,6 +250,19 @@ async def test_what_has_no_place_in_a_namespace_is_refused(
     assert refused.value.reason == "ManifestNotAllowed"
 
 
+@pytest.mark.parametrize("field", ["namespace", "ownerReferences"])
+async def test_a_rendering_that_somebody_has_changed_is_not_applied(
+    kube: Kube, cluster: Kubectl, namespace: str, field: str
+) -> None:
+    grant(cluster, namespace, "configmaps")
+    stage = await Stage.create(kube, namespace, config_map())
+    (hostile,) = stage.rendered()
+    hostile["metadata"][field] = "kube-system" if field == "namespace" else []
+
+    with pytest.raises(Stalled, match="was not rendered for this StageAssignment"):
+        await stage.objects.bring_in_step(stage.assignment, [hostile])
+
+
 async def test_what_leaves_the_list_is_pruned_and_nothing_else(
     kube: Kube, cluster: Kubectl, namespace: str
 ) -> None:

@@ -6,97 +6,20 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from tests.cluster.kube.stage import NAME, POD, Stage
 from tests.cluster.kubectl import Kubectl, eventually
 
 from playbill.api.errors import Stalled
-from playbill.api.stage_assignment import StageAssignment
 from playbill.kube.answers import Conflict
-from playbill.kube.client import Kube, Object
+from playbill.kube.client import Kube
 from playbill.kube.resources import DEPLOYMENTS, PODS, SERVICES, STAGE_ASSIGNMENTS
 from playbill.kube.workload import HANDOVER_MANAGER, bring_in_step
 from playbill.rollout.drift import in_step
+from playbill.rollout.explain import diagnose
 from playbill.rollout.judge import Failed, Progressing, RolledOut, judge
 from playbill.rollout.ownership import refuse_foreign
-from playbill.rollout.render import Facts, Workload, render
 
 pytestmark = pytest.mark.usefixtures("cluster")
-
-NAME = "digits-prod"
-NOWHERE = {"kubernetes.io/hostname": "no-such-node"}
-POD: dict[str, Any] = {
-    "nodeSelector": NOWHERE,
-    "containers": [
-        {
-            "name": "server",
-            "image": "server:${version}",
-            "args": ["--model", "$(MODEL)"],
-            "env": [{"name": "MODEL", "value": "${model}"}, {"name": "COLOR", "value": "red"}],
-            "ports": [{"name": "http", "containerPort": 8080}],
-        }
-    ],
-}
-
-
-class Stage:
-    """A StageAssignment in the cluster and the workload that it should have."""
-
-    def __init__(self, kube: Kube, assignment: StageAssignment) -> None:
-        self.kube = kube
-        self.assignment = assignment
-
-    @classmethod
-    async def create(cls, kube: Kube, namespace: str, **rollout: Any) -> Stage:
-        body = {
-            "metadata": {"namespace": namespace, "name": NAME},
-            "spec": {
-                "model": "digits",
-                "stage": "prod",
-                "version": "v1.0.0",
-                "rollout": {"template": {"spec": POD}, **rollout},
-            },
-        }
-        created = await kube.create(STAGE_ASSIGNMENTS, body, manager="person")
-        return cls(kube, StageAssignment.model_validate(created))
-
-    @property
-    def namespace(self) -> str:
-        return self.assignment.metadata.namespace
-
-    def change(self, **rollout: Any) -> None:
-        spec = self.assignment.spec
-        assert spec.rollout is not None
-        given = spec.rollout.model_dump(by_alias=True, exclude_unset=True) | rollout
-        whole = self.assignment.model_dump(by_alias=True)
-        self.assignment = StageAssignment.model_validate(
-            {**whole, "spec": {**whole["spec"], "rollout": given}}
-        )
-
-    def rendered(self, version: str = "v1.0.0") -> Workload:
-        facts = Facts(model="digits", version=version, commit="c" * 40, stage="prod")
-        return render(self.assignment, facts)
-
-    async def live(self) -> Object:
-        found = await self.kube.get(DEPLOYMENTS, self.namespace, NAME)
-        assert found is not None
-        return found
-
-    async def bring_in_step(self, version: str = "v1.0.0") -> bool:
-        """Whether anything was written.
-
-        The Deployment's controller writes to it too: a conflict means looking again.
-        """
-        deployment = self.rendered(version).deployment
-        while True:
-            live = await self.kube.get(DEPLOYMENTS, self.namespace, NAME)
-            try:
-                return (await bring_in_step(self.kube, DEPLOYMENTS, deployment, live))[1]
-            except Conflict:
-                continue
-
-    async def image(self) -> str:
-        live = await self.live()
-        return str(live["spec"]["template"]["spec"]["containers"][0]["image"])
-
 
 Requests = Counter[tuple[str, str, str]]
 
@@ -383,7 +306,9 @@ async def test_a_rollout_that_cannot_be_scheduled_fails_and_says_why(
     assert verdict == Failed(
         "ProgressDeadlineExceeded", "no progress within 1 s: 0 of 1 pod ready", "0/1"
     )
-    assert "cannot be scheduled" in (explain_pods(pods) or "")
+    found = diagnose(pods)
+    assert found is not None
+    assert "cannot be scheduled" in found.sentence
 
 
 async def test_a_workload_of_no_pods_is_rolled_out_at_once(

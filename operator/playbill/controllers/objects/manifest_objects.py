@@ -22,7 +22,7 @@ from playbill.kube.resources import Resource
 from playbill.rollout.blame import Change, drift, put_back
 from playbill.rollout.managed_fields import MANAGER, lost_fields
 from playbill.rollout.manifests import ObjectKey, group_of
-from playbill.rollout.objects import Manifest, seal_of
+from playbill.rollout.objects import Manifest, owner_reference, seal_of
 from playbill.rollout.ownership import refuse_foreign
 
 PROGRESS_SECONDS = 5.0
@@ -85,6 +85,8 @@ class ManifestObjects:
         meanwhile, or that another leader has been at work: look again.
         """
         account = self._account(assignment)
+        for each in rendered:
+            _refuse_stray(each, assignment)
         resources = [await self._resource(each) for each in rendered]
         live = [
             await self._look(account, resource, assignment, each["metadata"]["name"])
@@ -215,6 +217,18 @@ class _Applied:
     live: Manifest
     written: bool
     changes: tuple[Change, ...] = ()
+
+
+def _refuse_stray(rendered: Manifest, assignment: StageAssignment) -> None:
+    """What a rollback goes back to was kept in the cluster, where others may have changed it."""
+    meta = rendered["metadata"]
+    at_home = meta.get("namespace") == assignment.metadata.namespace
+    if not at_home or meta.get("ownerReferences") != [owner_reference(assignment)]:
+        raise Stalled(
+            "ManifestNotAllowed",
+            f"{ObjectKey.of(rendered)} was not rendered for this StageAssignment: somebody has "
+            "changed its ControllerRevision; promote a version again",
+        )
 
 
 def _is_ours(live: dict[str, Any], assignment: StageAssignment) -> bool:
