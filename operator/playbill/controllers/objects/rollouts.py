@@ -13,7 +13,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from playbill.api.errors import Stalled
+from playbill.api.base import GROUP
+from playbill.api.errors import Stalled, Trouble
 from playbill.api.stage_assignment import RolledBack, StageAssignment, WorkloadObject
 from playbill.api.times import timestamp
 from playbill.controllers.inventory.intents import spec_hash
@@ -98,6 +99,19 @@ class Rollouts:
             return None
         verdict = await self.applying.judge(assignment, live, known=True)
         return self._as_before(assignment, verdict)
+
+    async def hold(self, assignment: StageAssignment, why: Trouble) -> Serving:
+        """Leave the workload as it is, for what the ledger says may not be served."""
+        serving = await self.watch(assignment)
+        if serving is None:
+            serving = self._as_before(assignment, Progressing("nothing is served", pods=""))
+        return replace(serving, held=why)
+
+    def running(self, assignment: StageAssignment) -> str | None:
+        """The commit that the workload is made of, its version where only that is known."""
+        live = self.applying.workloads.live(assignment)
+        noted = live["metadata"].get("annotations", {}) if live else {}
+        return noted.get(f"{GROUP}/commit") or self.applying.served(assignment)[0]
 
     async def remove(self, assignment: StageAssignment) -> None:
         """Take the workload away, if it is ours."""

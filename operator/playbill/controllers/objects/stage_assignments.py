@@ -14,6 +14,7 @@ from playbill.api.stage_assignment import (
 )
 from playbill.controllers.inventory.kinds import RESOURCES
 from playbill.controllers.inventory.store import Asking
+from playbill.controllers.objects.deploying import refused
 from playbill.controllers.objects.judging import Judgement, is_hopeless, judge
 from playbill.controllers.objects.manifest_objects import STEADY_SECONDS
 from playbill.controllers.objects.rollouts import Rollouts
@@ -27,6 +28,7 @@ from playbill.controllers.status.stage_status import Serving, recorded_summary, 
 from playbill.kube.answers import Conflict, Missing
 from playbill.kube.resources import NAMESPACES
 from playbill.ledger import rollbacks as ledger
+from playbill.ledger.policy import EvidenceNotRead
 from playbill.ledger.state import Holder
 from playbill.rollout.judge import Failed, Progressing
 
@@ -107,6 +109,12 @@ class StageAssignments:
         if recorded.phase != "Ready" or judgement.artifact is None:
             return await self.rollouts.watch(assignment)
         if holder is not None:
+            running = self.rollouts.running(assignment)
+            against = refused(self.shell, assignment, judgement, running=running)
+            if isinstance(against, EvidenceNotRead):
+                return None
+            if against is not None:
+                return await self.rollouts.hold(assignment, against)
             return await self.rollouts.serve(assignment, holder, judgement.artifact)
         if judgement.artifact.stage(assignment.spec.stage) is not None:
             await self.rollouts.remove(assignment)  # a tag says that nobody holds it
@@ -134,10 +142,9 @@ class StageAssignments:
             judgement.state.audit.saw(assignment.spec.model, served(assignment, status))
             self.shell.look(judgement.state.key, GATHER_SECONDS)
         self._measure(assignment, judgement, status)
-        again = _next_look(serving)
-        if again is None and isinstance(judgement.trouble, Retry):
-            return judgement.trouble.after
-        return again
+        looks = [_next_look(serving), _retried(judgement.trouble)]
+        looks += [_retried(serving.held)] if serving else []
+        return min((look for look in looks if look is not None), default=None)
 
     def _wants_finalizer(self, assignment: StageAssignment) -> bool:
         """Before anything is written or asked for, lest the reservation meet a newer object;
@@ -239,6 +246,10 @@ class StageAssignments:
             metrics.stage_transitions.labels(stage, result).inc()
             if seconds is not None:
                 metrics.rollout_duration.labels(result).observe(seconds)
+
+
+def _retried(trouble: Trouble | None) -> float | None:
+    return trouble.after if isinstance(trouble, Retry) else None
 
 
 def _next_look(serving: Serving | None) -> float | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from playbill.api.errors import Trouble
 from playbill.api.stage_assignment import (
     CurrentVersion,
     HistoryEntry,
@@ -35,7 +36,8 @@ class Serving:
     `revision` holds the last healthy state; `digest` and `sha256` are what rollout.fetch found;
     `back` says that a rollout failed and is, or is about to be, taken back, `told` that the
     ledger says so too; `objects` are what rollout.manifests made, and `again` asks for another
-    pass as soon as the status names them.
+    pass as soon as the status names them; `held` is what policies have against serving what the
+    ledger says: the workload stays as it is.
     """
 
     verdict: Verdict
@@ -46,6 +48,7 @@ class Serving:
     back: RolledBack | None = None
     told: bool = False
     again: bool = False
+    held: Trouble | None = None
     objects: tuple[WorkloadObject, ...] = ()
 
 
@@ -108,6 +111,10 @@ def sum_up(recorded: Summary, serving: Serving | None) -> Summary:
         if isinstance(serving.verdict, Failed):
             text += f". But {serving.back.to} fails as well: {serving.verdict.message}"
         return Summary("Stalled", "RolledBack", text)
+    if serving.held is not None:
+        held = Summary.of(serving.held)
+        stays = f"; {serving.version} is served still" if serving.version else ""
+        return replace(held, message=f"{recorded.message}, but {held.message}{stays}")
     match serving.verdict:
         case RolledOut(message=message):
             return Summary("Ready", "RolledOut", f"{recorded.message}; {message}")
@@ -126,6 +133,8 @@ def _recorded(summary: Summary) -> Part:
 
 
 def _rolled_out(serving: Serving) -> Part:
+    if serving.held is not None:
+        return Part("RolledOut", "False", serving.held.reason, serving.held.message)
     match serving.verdict:
         case RolledOut(message=message):
             return Part("RolledOut", "True", "RolledOut", message)

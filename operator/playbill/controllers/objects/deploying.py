@@ -1,0 +1,38 @@
+"""Whether the policies let a workload follow who holds the stage: a tag alone deploys nothing."""
+
+from __future__ import annotations
+
+import time
+
+from playbill.api.errors import Trouble
+from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.inventory.store import key_of
+from playbill.controllers.objects.judging import Judgement
+from playbill.controllers.objects.shell import Shell
+from playbill.ledger.intents import StageIntent
+from playbill.ledger.permitting import refuse_rollout
+from playbill.ledger.policy import EvidenceNotRead
+
+
+def refused(
+    shell: Shell, assignment: StageAssignment, judgement: Judgement, *, running: str | None
+) -> Trouble | None:
+    """What the policies have against it; EvidenceNotRead when a pass has to read something first,
+    which is asked for.
+
+    `running` is the commit, or the version, that the workload runs; None when there is none.
+    """
+    state = judgement.state
+    if state is None or state.view is None:
+        return None
+    try:
+        intent = shell.catalogue.intend(assignment)
+    except Trouble as trouble:
+        return trouble
+    if not isinstance(intent, StageIntent):
+        return None
+    against = refuse_rollout(intent, state.view, running=running, now=int(time.time()))
+    if isinstance(against, EvidenceNotRead):
+        state.candidates.add(key_of(assignment))
+        shell.look(state.key)
+    return against
