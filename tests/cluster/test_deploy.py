@@ -9,6 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from tests.cluster.kubectl import Kubectl, eventually
+from tests.cluster.model_service import grant
+
+from playbill.api.errors import Stalled
+from playbill.kube.client import Kube
+from playbill.kube.resources import Resource
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
@@ -123,9 +128,12 @@ GRANTED = {
     "modelrepositories/status.playbill.dev": {"patch"},
     "promotionpolicies/status.playbill.dev": {"patch"},
     "deployments.apps": WORKLOAD,
+    "controllerrevisions.apps": {"get", "list", "create", "patch", "delete"},
+    "jobs.batch": {"get", "list", "create", "delete"},
     "services.": WORKLOAD,
     "pods.": {"list"},
     "secrets.": {"get"},
+    "serviceaccounts.": {"impersonate"},
     "namespaces.": {"get"},
     "events.events.k8s.io": {"create"},
     "stages.playbill.dev": {"promote"},
@@ -166,6 +174,32 @@ def test_the_operator_may_look_at_its_own_namespace_only(operator: Kubectl, name
     assert operator("get", "namespace", namespace, "-o", "name").strip()
     assert "cannot get resource" in operator.refusal("get", "namespace", "default")
     assert "cannot list resource" in operator.refusal("get", "namespaces")
+
+
+async def test_the_operator_may_act_as_the_rollout_account_of_a_namespace_and_as_nobody_else(
+    cluster: Kubectl, operator: Kubectl, namespace: str, tmp_path: Path
+) -> None:
+    grant(cluster, namespace, "configmaps")
+    cluster("create", "configmap", "settings", "-n", namespace)
+    settings = Resource("", "v1", "configmaps", "ConfigMap")
+    async with await Kube.connect(kubeconfig_of(cluster, namespace, tmp_path)) as kube:
+        with pytest.raises(Stalled, match="no right to get configmaps"):
+            await kube.get(settings, namespace, "settings")
+        account = kube.as_account(namespace, "playbill-rollout")
+        assert await account.get(settings, namespace, "settings")
+        for other in ((namespace, "default"), ("kube-system", "playbill-rollout")):
+            with pytest.raises(Stalled, match="no right to impersonate serviceaccounts"):
+                await kube.as_account(*other).get(settings, namespace, "settings")
+
+
+def kubeconfig_of(cluster: Kubectl, namespace: str, directory: Path) -> Path:
+    """A kubeconfig with a token of the operator's account, as a pod of it would have."""
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
+    token = cluster("create", "token", "playbill", "-n", namespace).strip()
+    config["users"] = [{"name": each["name"], "user": {"token": token}} for each in config["users"]]
+    path = directory / "kubeconfig"
+    path.write_text(json.dumps(config))
+    return path
 
 
 def test_nothing_is_granted_by_a_wildcard(kubectl: Kubectl) -> None:
