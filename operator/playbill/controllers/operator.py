@@ -20,6 +20,8 @@ from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
 from playbill.controllers.inventory.store import Resource, Store
 from playbill.controllers.objects.adoption import Adoption
+from playbill.controllers.objects.applying import Applying
+from playbill.controllers.objects.manifest_objects import ManifestObjects
 from playbill.controllers.objects.model_repositories import ModelRepositories
 from playbill.controllers.objects.model_versions import ModelVersions
 from playbill.controllers.objects.promotion_policies import PromotionPolicies
@@ -193,7 +195,7 @@ class Operator:
         settings = self._settings
         return Rollouts(
             shell=shell,
-            workloads=Workloads(shell),
+            applying=Applying(Workloads(shell), ManifestObjects(self._kube)),
             revisions=Revisions(self._kube),
             verifying=Verifying(self._kube, settings.fetch_image),
             fetch=FetchDefaults(

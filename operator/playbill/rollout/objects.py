@@ -55,6 +55,13 @@ def sealed(manifest: Manifest) -> Manifest:
     return {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
 
 
+def unsealed(manifest: Manifest) -> Manifest:
+    """The same as before it was sealed, to be changed and sealed anew."""
+    metadata = manifest["metadata"]
+    kept = {key: said for key, said in metadata["annotations"].items() if key != HASH_ANNOTATION}
+    return {**manifest, "metadata": {**metadata, "annotations": kept}}
+
+
 def seal_of(manifest: Manifest) -> str | None:
     """The hash that an object, rendered or live, was sealed with."""
     annotations = manifest["metadata"].get("annotations") or {}

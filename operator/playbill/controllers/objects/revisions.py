@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playbill.api.errors import Retry
 from playbill.api.stage_assignment import StageAssignment
-from playbill.kube.answers import Conflict
 from playbill.kube.client import Kube
 from playbill.kube.resources import CONTROLLER_REVISIONS
 from playbill.rollout.objects import ASSIGNMENT_LABEL, Manifest
@@ -33,16 +31,8 @@ class Revisions:
         name = revision_name(assignment, rendering)
         found = await self._list(assignment)
         newest = int(found[0].get("revision", 0)) if found else 0
-        if not any(each["metadata"]["name"] == name for each in found):
-            await self._create(revision_of(assignment, rendering, newest + 1))
-        elif found[0]["metadata"]["name"] != name:
-            await self.kube.merge_patch(
-                CONTROLLER_REVISIONS,
-                assignment.metadata.namespace,
-                name,
-                {"revision": newest + 1},
-                manager=MANAGER,
-            )
+        if not found or found[0]["metadata"]["name"] != name:
+            await self._put(revision_of(assignment, rendering, newest + 1))
         for each in surplus([r for r in found if r["metadata"]["name"] != name]):
             await self.kube.delete(CONTROLLER_REVISIONS, assignment.metadata.namespace, each)
         return name
@@ -63,15 +53,10 @@ class Revisions:
         raw = await self.kube.get(CONTROLLER_REVISIONS, assignment.metadata.namespace, name)
         return next(map(rendering_of, newest_first([raw] if raw else [], assignment)), None)
 
-    async def _create(self, revision: Manifest) -> None:
-        try:
-            await self.kube.create(CONTROLLER_REVISIONS, revision, manager=MANAGER)
-        except Conflict as conflict:
-            raise Retry(
-                "RevisionTaken",
-                f"a ControllerRevision {revision['metadata']['name']} is in the way: it belonged "
-                "to an object that is gone, and is about to be removed",
-            ) from conflict
+    async def _put(self, revision: Manifest) -> None:
+        """By server-side apply alone: what is created keeps the very bytes of its data, and any
+        later write would differ from them by a space, where none may change."""
+        await self.kube.apply(CONTROLLER_REVISIONS, revision, manager=MANAGER)
 
     async def _list(self, assignment: StageAssignment) -> list[Manifest]:
         meta = assignment.metadata

@@ -19,6 +19,7 @@ from playbill.rollout.judge import Failed, Progressing, Verdict, judge
 from playbill.rollout.objects import ASSIGNMENT_LABEL
 from playbill.rollout.ownership import refuse_foreign
 from playbill.rollout.render import TEMPLATE_ANNOTATION, Manifest, Rendering
+from playbill.rollout.sticking import is_mixed, sticking
 
 VERSION_ANNOTATION = f"{GROUP}/version"
 
@@ -34,12 +35,23 @@ class Workloads:
 
     async def bring_in_step(self, assignment: StageAssignment, rendering: Rendering) -> Manifest:
         """Have both be as they are rendered; gives the Deployment."""
+        live = self.live(assignment)
+        if is_mixed(rendering.deployment, live, TEMPLATE_ANNOTATION):
+            # Before the first new pod, so that every client is known by the pod that it has.
+            await self._service(assignment, rendering, stick=True)
+            return await self._in_step(DEPLOYMENTS, assignment, rendering.deployment)
         applied = await self._in_step(DEPLOYMENTS, assignment, rendering.deployment)
+        await self._service(assignment, rendering, stick=False)
+        return applied
+
+    async def _service(
+        self, assignment: StageAssignment, rendering: Rendering, *, stick: bool
+    ) -> None:
         if rendering.service is None:
             await self._delete(SERVICES, assignment)
         else:
-            await self._in_step(SERVICES, assignment, rendering.service)
-        return applied
+            service = sticking(rendering.service) if stick else rendering.service
+            await self._in_step(SERVICES, assignment, service)
 
     async def remove(self, assignment: StageAssignment) -> None:
         """Take the workload away, if it is ours."""
