@@ -1,0 +1,299 @@
+"""What policies make of a promotion, and of a workload that is to follow a tag."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.ledger.book import NOW, asker, commit, tag, view, written
+
+from playbill.api.errors import Retry, Stalled, Trouble, Waiting
+from playbill.ledger.evidence import Evidence, Signed, Traits
+from playbill.ledger.gates import Gate
+from playbill.ledger.holding import Held, time_held
+from playbill.ledger.intents import Follow, Rollback, StageIntent
+from playbill.ledger.permitting import JUST_RECORDED, lacking, refuse_rollout
+from playbill.ledger.plan import decide
+from playbill.ledger.policy import After, EvidenceNotRead, Oversight, Rules
+from playbill.ledger.tagobject import TagObject
+from playbill.ledger.windows import Window
+
+ME = asker("StageAssignment", "m-prod")
+V1, V2 = tag("m@v1.0.0", 1, 1), tag("m@v2.0.0", 2, 2)
+FACTS = {
+    commit(1): Traits(metrics={"accuracy": "0.91"}, digest="md5:1"),
+    commit(2): Traits(metrics={"accuracy": "0.96"}),
+}
+GATE = Rules(policy="p", gates=(Gate(name="g", expression="metrics.accuracy >= 0.95"),))
+CHALLENGE = Rules(
+    policy="p", gates=(Gate(name="c", expression="metrics.accuracy > current.metrics.accuracy"),)
+)
+DIGEST = Rules(policy="p", digest=True)
+SIGNED = Rules(policy="p", signers=frozenset({"lead"}))
+SOAK = Rules(policy="p", after=(After("staging", 100),))
+NIGHT = Window(days=frozenset(range(7)), opens=60, closes=120, zone=ZoneInfo("UTC"))
+WINDOW = Rules(policy="p", windows=(NIGHT,))
+ALLOWED = Rules(policy="p", allowed=frozenset({"dev"}))
+BROKEN = Rules(policy="p", fault="gate g cannot be used: 1:1: Syntax error")
+
+
+def intent(*rules: Rules, evidence: Evidence | None = None, **more: Any) -> StageIntent:
+    over = Oversight(model="m", rules=rules, evidence=evidence or Evidence(facts=FACTS))
+    facts: dict[str, Any] = {"asker": ME, "artifact": "m", "stage": "prod", "version": "v1.0.0"}
+    return StageIntent(**(facts | {"oversight": over} | more))
+
+
+def outcome(wanted: StageIntent, *tags: TagObject, now: int = NOW) -> str:
+    found = decide(wanted, view(V1, V2, *tags), now)
+    if not isinstance(found, Trouble):
+        return ", ".join(written(found))
+    return f"{type(found).__name__} {found.reason}: {found.message}"
+
+
+@pytest.mark.parametrize(
+    ("rules", "version", "what"),
+    [
+        (GATE, "v1.0.0", "Stalled GateFailed: policy p: accuracy 0.91 < 0.95"),
+        (GATE, "v2.0.0", "m#prod#1"),
+        (DIGEST, "v1.0.0", "m#prod#1"),
+        (
+            DIGEST,
+            "v2.0.0",
+            (
+                "Stalled DigestRequired: policy p: v2.0.0 has no digest: track its file with "
+                "DVC or git, or declare artifact.digest in a ModelVersion"
+            ),
+        ),
+        (
+            ALLOWED,
+            "v1.0.0",
+            "Stalled StageNotAllowed: policy p: m may hold the stages dev only, and not prod",
+        ),
+        (
+            BROKEN,
+            "v1.0.0",
+            (
+                "Stalled PolicyInvalid: policy p: gate g cannot be used: 1:1: Syntax error; "
+                "nothing passes until it is mended"
+            ),
+        ),
+        (
+            SOAK,
+            "v1.0.0",
+            (
+                "Waiting NotHeldLongEnough: policy p: v1.0.0 has to hold staging for 1m40s first, "
+                "and never did"
+            ),
+        ),
+        (
+            WINDOW,
+            "v1.0.0",
+            (
+                "Retry OutsideWindow: policy p: no window is open now; the next one opens "
+                "Thu 1970-01-01 01:00 UTC"
+            ),
+        ),
+        (GATE, "v3.0.0", "Waiting DependencyNotFound: m has no registered version v3.0.0"),
+        (WINDOW, "v3.0.0", "Waiting DependencyNotFound: m has no registered version v3.0.0"),
+        (replace(SOAK, after=(After("prod", 100),)), "v1.0.0", "m#prod#1"),
+    ],
+)
+def test_a_spec_is_judged_before_its_tag_is_written(rules: Rules, version: str, what: str) -> None:
+    assert outcome(intent(rules, version=version)).startswith(what)
+
+
+def test_all_that_is_against_it_is_told_and_the_lasting_before_the_passing() -> None:
+    other = replace(GATE, policy="q", gates=(Gate(name="h", expression="version == 'v9'"),))
+    said = outcome(intent(GATE, other, WINDOW, SOAK))
+    assert said == (
+        "Stalled GateFailed: policy p: accuracy 0.91 < 0.95; policy q: version v1.0.0 != 'v9'"
+    )
+    assert outcome(intent(WINDOW, SOAK)).startswith("Waiting NotHeldLongEnough")
+
+
+def test_what_is_followed_is_judged_and_what_the_ledger_says_already_is_not() -> None:
+    follow = Follow(range="1.x")
+    assert "accuracy 0.91 < 0.95" in outcome(intent(GATE, version=None, follow=follow))
+    assert outcome(intent(GATE, version=None, follow=Follow())) == "m#prod#1"
+    held = tag("m#prod#1", 1, 10)
+    settled = decide(intent(GATE), view(V1, V2, held), NOW)
+    assert not isinstance(settled, Trouble)
+
+
+def test_neither_a_rollback_nor_leaving_is_a_promotion() -> None:
+    held = (tag("m#prod#1", 1, 10), tag("m#prod#2", 2, 11))
+    back = Rollback(
+        version="v2.0.0", tag="m#prod#2", to="v1.0.0", commit=commit(1), reason="x", message="y"
+    )
+    assert outcome(intent(GATE, WINDOW, version="v2.0.0", rollback=back), *held) == "m#prod#3"
+    assert "m#prod!#3" in outcome(intent(BROKEN, leaving=True, was_recorded=True), *held)
+
+
+def test_a_record_that_is_answered_again_waits_for_no_window_but_passes_its_gates() -> None:
+    again: dict[str, Any] = {
+        "version": "v2.0.0",
+        "recorded": "m#prod#1",
+        "recorded_version": "v2.0.0",
+    }
+    held = (tag("m#prod#1", 2, 10, by=ME), tag("m#prod#2", 1, 11))
+    assert outcome(intent(WINDOW, SOAK, **again), *held) == "m#prod#3"
+    strict = replace(GATE, gates=(Gate(name="g", expression="metrics.accuracy > 0.99"),))
+    assert "GateFailed" in outcome(intent(strict, **again), *held)
+
+
+def test_nothing_is_said_before_everything_is_read_and_nothing_read_that_nobody_asks_for() -> None:
+    bare = Evidence()
+    for rules, commits, tags in (
+        (GATE, {commit(1)}, 0),
+        (CHALLENGE, {commit(1), commit(2)}, 0),
+        (DIGEST, {commit(1)}, 0),
+        (SIGNED, set(), 2),
+        (SOAK, set(), 0),
+        (WINDOW, set(), 0),
+        (ALLOWED, set(), 0),
+        (BROKEN, set(), 0),
+    ):
+        wanted = intent(rules, evidence=bare)
+        ledger = view(V1, V2, tag("m#prod#1", 2, 10))
+        needed = lacking(wanted, ledger, now=NOW)
+        assert commits <= needed.commits <= {commit(1), commit(2)}
+        assert bool(needed.commits) is bool(commits)
+        assert (len(needed.tags) >= 1) is bool(tags)
+        decision = decide(wanted, ledger, NOW)
+        assert isinstance(decision, EvidenceNotRead) is bool(commits or tags)
+    ours = intent(GATE)
+    assert not lacking(replace(ours, oversight=None), view(V1, V2), now=NOW)
+
+
+def test_a_passing_fault_refuses_nobody_for_good() -> None:
+    doubtful = {commit(1): Traits(note="CommitMissing: not fetched", passing=True)}
+    found = decide(intent(GATE, evidence=Evidence(facts=doubtful)), view(V1, V2), NOW)
+    assert isinstance(found, Retry)
+    assert "v1.0.0 has no metric accuracy: CommitMissing" in found.message
+
+
+STAGING = tag("m#staging#1", 1, NOW - 60)
+PROD1, PROD2 = tag("m#prod#2", 1, NOW - 50), tag("m#prod#3", 2, NOW - 40)
+
+
+def test_time_on_a_stage_is_waited_for_to_the_second() -> None:
+    found = decide(intent(SOAK), view(V1, V2, STAGING), NOW)
+    assert isinstance(found, Retry)
+    assert found.after == 40
+    assert found.message == "policy p: v1.0.0 has held staging for 1m0s of 1m40s".replace(
+        "1m0s", "1m"
+    )
+    assert outcome(intent(SOAK), STAGING, now=NOW + 40) == "m#prod#2"
+
+
+@pytest.mark.parametrize(
+    ("tags", "held"),
+    [
+        ([], None),
+        ([tag("m#s#1", 2, 10)], None),
+        ([tag("m#s#1", 1, 10)], Held(90, 90)),
+        ([tag("m#s#1", 1, 10), tag("m#s#2", 2, 40)], Held(30, None)),
+        ([tag("m#s#1", 1, 10), tag("m#s#2", 1, 40)], Held(90, 90)),
+        ([tag("m#s#1", 1, 10), tag("m#s#2", 2, 60), tag("m#s#3", 1, 80)], Held(50, 20)),
+        ([tag("m#s#1", 1, 10), tag("m#s!#2", 1, 40), tag("m#s#3", 1, 45)], Held(55, 55)),
+        ([tag("m#s#1", 1, 200)], None),
+        ([tag("m#s#1", 1, 10), tag("m#s#2", 2, 200)], Held(90, 90)),
+    ],
+)
+def test_the_longest_stay_counts(tags: list[TagObject], held: Held | None) -> None:
+    assert time_held(view(V1, V2, *tags).artifact("m"), "s", commit(1), 100) == held
+
+
+def refusal(
+    *rules: Rules,
+    running: str | None = None,
+    tags: tuple[TagObject, ...] = (PROD1,),
+    signed: Mapping[str, Signed | None] | None = None,
+    now: int = NOW,
+    **more: Any,
+) -> str:
+    evidence = Evidence(facts=FACTS, signatures=signed or {})
+    wanted = intent(*rules, evidence=evidence, **({"version": None} | more))
+    found = refuse_rollout(wanted, view(V1, V2, *tags), running=running, now=now)
+    return f"{type(found).__name__} {found.reason}" if found else ""
+
+
+def test_a_tag_alone_deploys_nothing_that_a_rule_refuses() -> None:
+    assert refusal(GATE) == "Stalled GateFailed"
+    assert refusal(GATE, tags=(PROD1, PROD2)) == ""
+    assert refusal(GATE, version="v1.0.0") == "Stalled GateFailed"
+
+
+def test_what_runs_already_is_not_judged_again() -> None:
+    for running in ("v1.0.0", commit(1)):
+        assert refusal(GATE, BROKEN, SIGNED, running=running) == ""
+    assert refusal(GATE, tags=()) == ""
+
+
+def test_windows_and_time_matter_for_a_change_alone() -> None:
+    assert refusal(WINDOW, SOAK, running=None) == ""
+    assert refusal(WINDOW, running="v2.0.0") == "Retry OutsideWindow"
+    assert refusal(SOAK, running="v2.0.0") == "Waiting NotHeldLongEnough"
+    closed = 7200
+    assert refusal(WINDOW, running="v2.0.0", now=closed + JUST_RECORDED - 1) == ""
+    assert refusal(WINDOW, running="v2.0.0", now=closed + JUST_RECORDED) == "Retry OutsideWindow"
+
+
+def test_a_challenger_by_tag_is_compared_with_whom_it_replaced() -> None:
+    other = tag("m#prod#9", 1, NOW - 30)
+    assert refusal(CHALLENGE, tags=(PROD1, PROD2)) == ""
+    assert refusal(CHALLENGE, tags=(PROD2, other)) == "Stalled GateFailed"
+
+
+@pytest.mark.parametrize(
+    ("version", "assigned", "signers", "what"),
+    [
+        ("v1.0.0", None, "lead", "Stalled SignatureRequired"),
+        ("v1.0.0", "m@v1.0.0", "lead", ""),
+        ("v1.0.0", "m@v1.0.0", "stranger", "Stalled SignatureRequired"),
+        ("v1.0.0", "m@v2.0.0", "lead", "Stalled SignatureRequired"),
+        (None, "m@v1.0.0", "lead", "Stalled SignatureRequired"),
+    ],
+)
+def test_a_registration_has_to_be_signed_under_its_own_name(
+    version: str | None, assigned: str | None, signers: str, what: str
+) -> None:
+    signature = Signed(signers, assigned) if assigned else None
+    known = {V1.oid: signature, PROD1.oid: None}
+    assert refusal(SIGNED, signed=known, version=version) == what
+
+
+def test_where_a_tag_decides_it_has_to_be_signed_too() -> None:
+    both = {V1.oid: Signed("lead", "m@v1.0.0"), PROD1.oid: Signed("lead", "m#prod#2")}
+    assert refusal(SIGNED, signed=both) == ""
+    stolen = both | {PROD1.oid: Signed("lead", "m#staging#2")}
+    assert refusal(SIGNED, signed=stolen) == "Stalled SignatureRequired"
+    assert refusal(SIGNED, signed=stolen, follow=Follow(range="1.x")) == ""
+    assert refusal(SIGNED, signed=stolen, follow=Follow(range="2.x")) == "Stalled SignatureRequired"
+
+
+def test_a_commit_that_nobody_registered_is_refused_where_signatures_are_asked_for() -> None:
+    bare = tag("m#prod#2", 7, NOW)
+    assert refusal(SIGNED, tags=(bare,), signed={bare.oid: Signed("lead", "m#prod#2")}) == (
+        "Stalled SignatureRequired"
+    )
+
+
+@given(
+    st.lists(st.sampled_from([GATE, DIGEST, SOAK, WINDOW, ALLOWED, BROKEN]), max_size=4),
+    st.sampled_from(["v1.0.0", "v2.0.0"]),
+    st.sampled_from([GATE, DIGEST, SOAK, WINDOW, ALLOWED, BROKEN]),
+)
+def test_one_more_rule_never_lets_pass_what_was_refused(
+    rules: list[Rules], version: str, more: Rules
+) -> None:
+    before = decide(intent(*rules, version=version), view(V1, V2), NOW)
+    after = decide(intent(*rules, more, version=version), view(V1, V2), NOW)
+    if isinstance(before, Trouble):
+        assert isinstance(after, Trouble)
+        order = (Stalled, Waiting, Retry)
+        rank = [next(i for i, f in enumerate(order) if isinstance(t, f)) for t in (before, after)]
+        assert rank[1] <= rank[0]
