@@ -37,6 +37,15 @@ def permit(intent: StageIntent, view: View, version: str, now: int) -> None:
         raise trouble
 
 
+def permit_standing(intent: StageIntent, view: View, now: int) -> None:
+    """The same of a tag that was reserved and is not seen yet: the policies may have changed."""
+    if intent.leaving or intent.rollback is not None:
+        return
+    version = asked_version(intent, view.artifact(intent.artifact))
+    if version is not None:
+        permit(intent, view, version, now)
+
+
 def refuse_rollout(
     intent: StageIntent, view: View, *, running: str | None, now: int
 ) -> Trouble | None:

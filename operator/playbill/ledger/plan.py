@@ -25,6 +25,7 @@ from playbill.ledger.intents import (
     StageIntent,
     VersionIntent,
 )
+from playbill.ledger.permitting import permit_standing
 from playbill.ledger.reserved import is_still_asked, number_of
 from playbill.ledger.stages import decide_stage
 from playbill.ledger.tagobject import TagObject
@@ -68,6 +69,8 @@ def decide(intent: AnyIntent, view: View, now: int) -> Decision:
         check_artifact(intent.artifact)
         standing = _standing(intent, view)
         if standing:
+            if isinstance(intent, StageIntent):
+                permit_standing(intent, view, now)
             return Repeat(standing, intent.pending.aliases if intent.pending else ())
         match intent:
             case VersionIntent():

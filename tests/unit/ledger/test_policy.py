@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from tests.unit.ledger.book import NOW, asker, commit, tag, view, written
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
+from playbill.ledger.decisions import Repeat
 from playbill.ledger.evidence import Evidence, Signed, Traits
 from playbill.ledger.gates import Gate
 from playbill.ledger.holding import Held, time_held
-from playbill.ledger.intents import Follow, Rollback, StageIntent
+from playbill.ledger.intents import Follow, Reservation, Rollback, StageIntent
 from playbill.ledger.permitting import JUST_RECORDED, lacking, refuse_rollout
 from playbill.ledger.plan import decide
 from playbill.ledger.policy import After, EvidenceNotRead, Oversight, Rules
@@ -173,6 +174,12 @@ def test_a_passing_fault_refuses_nobody_for_good() -> None:
     found = decide(intent(GATE, evidence=Evidence(facts=doubtful)), view(V1, V2), NOW)
     assert isinstance(found, Retry)
     assert "v1.0.0 has no metric accuracy: CommitMissing" in found.message
+
+
+def test_a_reserved_tag_is_not_pushed_any_more_when_a_policy_comes() -> None:
+    reserved = Reservation(generation=1, tags=(tag("m#prod#1", 1, NOW, by=ME),))
+    assert isinstance(decide(intent(pending=reserved), view(V1, V2), NOW), Repeat)
+    assert "accuracy 0.91 < 0.95" in outcome(intent(GATE, pending=reserved))
 
 
 STAGING = tag("m#staging#1", 1, NOW - 60)
