@@ -1,10 +1,8 @@
 """Kopf as an informer: it lists and watches, and we are told of every state that an object takes.
 
-Nothing of Kopf's handling is used beyond that: no finalizers, no annotations, no retries.
-The indices hold nothing. They are there because Kopf holds back every handler until all
-indexed kinds are listed, so that no pass begins on half of the picture. For the same reason
-its worker limit stays unset: with indices, one below the number of objects deadlocks
-(nolar/kopf#1243).
+Nothing of Kopf's handling is used beyond that: no finalizers, no annotations, no retries, and
+no indices. They would hold back every handler until all objects are known, but wake all that
+wait at each of them, which takes minutes of 10,000; so the first listing is our own (`resync`).
 """
 
 from __future__ import annotations
@@ -31,20 +29,16 @@ MOST_NEWS = 200
 
 
 class Listener(Protocol):
-    """Who is told. What is `noted` may be followed by more of the first listing: nothing may
-    be concluded from it yet."""
+    """Who is told, be it news or not, once all that there was is known."""
 
-    def note(self, kind: Kind, raw: Mapping[str, Any]) -> None:
-        """An object is there."""
+    async def has_heard(self) -> None:
+        """Wait until it knows all that there was."""
 
     def changed(self, kind: Kind, raw: Mapping[str, Any], *, gone: bool) -> None:
-        """An object is new, changed or gone, and everything has been noted before."""
-
-    def note_workload(self, raw: dict[str, Any]) -> None:
-        """A Deployment or Service of ours is there."""
+        """An object is there, changed or gone."""
 
     def workload_changed(self, raw: dict[str, Any], *, gone: bool) -> None:
-        """A Deployment or Service of ours is new, changed or gone."""
+        """A Deployment or Service of ours is there, changed or gone."""
 
 
 class Informer:
@@ -62,9 +56,13 @@ class Informer:
     async def run(self) -> None:
         """Watch until cancelled. Raises what ends Kopf by itself, which nothing should.
 
+        What Kopf lists at first was listed before, by ourselves and faster: it waits, so that it
+        does not delay that, and lists again, so that nothing is missed in between.
+
         Kopf has a thread and a loop of its own: when it ends, it waits for every task of its
         loop, ours included, and then cancels them. It is never asked to end; it only reads.
         """
+        await self._listener.has_heard()
         self._loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = self._loop.create_future()
         threading.Thread(
@@ -120,34 +118,36 @@ class Informer:
             self._watch_workloads(resource)
 
     def _watch_objects(self, kind: Kind) -> None:
-        resource = RESOURCES[kind]
-
-        async def seen(body: kopf.Body, **_: Any) -> dict[str, str]:
-            self._tell(self._listener.note, kind, dict(body))
-            return {}
-
         async def changed(event: kopf.RawEvent, **_: Any) -> None:
             gone = event["type"] == "DELETED"
             self._tell(self._listener.changed, kind, event["object"], gone=gone)
 
-        self._watch(resource, seen, changed)
+        self._watch(RESOURCES[kind], changed)
 
     def _watch_workloads(self, resource: Resource) -> None:
-        async def seen(body: kopf.Body, **_: Any) -> dict[str, str]:
-            self._tell(self._listener.note_workload, dict(body))
-            return {}
-
         async def changed(event: kopf.RawEvent, **_: Any) -> None:
             gone = event["type"] == "DELETED"
             self._tell(self._listener.workload_changed, event["object"], gone=gone)
 
-        self._watch(resource, seen, changed)
+        self._watch(resource, changed)
 
-    def _watch(self, resource: Resource, seen: Any, changed: Any) -> None:
+    def _watch(self, resource: Resource, changed: Any) -> None:
         place = (resource.group, resource.version, resource.plural)
-        name = resource.plural
-        kopf.index(*place, id=f"{name}-seen", registry=self._registry)(seen)
-        kopf.on.event(*place, id=name, registry=self._registry)(changed)
+        kopf.on.event(*place, id=resource.plural, registry=self._registry)(changed)
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Kopf compares each state with the one before, whether or not a handler asks what differs:
+    a quarter of its work, on copies of the whole object."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
 
 
 def _settings() -> kopf.OperatorSettings:
@@ -160,7 +160,9 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 500
     settings.networking.request_timeout = 30
     settings.networking.enforce_retry_after = True
-    settings.queueing.idle_timeout = 0.5  # its workers only hand a state on
+    # Its workers, one for each object, only hand a state on, and each takes some 20 kB meanwhile.
+    settings.queueing.idle_timeout = 0.02
+    settings.persistence.diffbase_storage = _NoDiffs()
     for resource in (DEPLOYMENTS, SERVICES):
         place = (resource.group, resource.version, resource.plural)
         settings.watching.label_selectors[place] = ASSIGNMENT_LABEL

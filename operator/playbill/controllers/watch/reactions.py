@@ -6,6 +6,7 @@ wakes it: no timer is needed for it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -37,8 +38,8 @@ logger = logging.getLogger(__name__)
 class Reactions:
     """The informer's listener: fills the store, and queues what a change concerns.
 
-    `let_go` is told of each model and repository that is gone. `heard` says that everything
-    there was is known.
+    `let_go` is told of each model and repository that is gone. Until `heard` says that everything
+    there was is known, nothing is concluded from anything: no pass begins on half of the picture.
     """
 
     def __init__(
@@ -59,7 +60,16 @@ class Reactions:
         self._let_go = let_go
         self._told: dict[ObjectKey, Identity] = {}
         self._news: set[ObjectKey] = set()
-        self.heard = False
+        self._heard = asyncio.Event()
+
+    @property
+    def heard(self) -> bool:
+        """Whether everything there was is known."""
+        return self._heard.is_set()
+
+    async def has_heard(self) -> None:
+        """Wait until everything there was is known."""
+        await self._heard.wait()
 
     def note(self, kind: Kind, raw: Mapping[str, Any]) -> None:
         """Know of an object, and conclude nothing yet."""
@@ -68,7 +78,7 @@ class Reactions:
         except ValidationError:
             logger.exception("cannot read %s %s", kind, raw["metadata"].get("name"))
             return
-        if before is resource:
+        if before is resource or self.store.get(key_of(resource)) is not resource:
             return
         self._news.add(key_of(resource))
         if isinstance(resource, Tenant):
@@ -83,8 +93,20 @@ class Reactions:
             return
         self.note(kind, raw)
         resource = self.store.get(key)
-        if resource is None:
-            return
+        if resource is not None and self.heard:
+            self._conclude(key, resource)
+
+    def hear(self) -> None:
+        """Have everything reconciled, now that all there was has been noted."""
+        self._heard.set()
+        self._news.clear()
+        for resource in self.store.all():
+            self._told[key_of(resource)] = _identity(resource)
+            if isinstance(resource, Tenant):
+                self._look(resource)
+            self.objects.add(key_of(resource))
+
+    def _conclude(self, key: ObjectKey, resource: Resource) -> None:
         before, now = self._told.get(key), _identity(resource)
         # The news of our own write is none: the pass that made it knew what it wrote.
         if before != now or key in self._news:
@@ -107,9 +129,9 @@ class Reactions:
         else:
             self.store.put_workload(raw)
         meta = raw["metadata"]
-        key = ObjectKey("StageAssignment", meta["namespace"], meta["name"])
-        if self.store.get(key) is not None:
-            self.objects.add(key)
+        assignment = self.store.get(ObjectKey("StageAssignment", meta["namespace"], meta["name"]))
+        if assignment is not None:
+            self._wake([assignment])
 
     def _gone(self, key: ObjectKey, uid: str) -> None:
         dropped = self.store.drop(key, uid)
@@ -132,6 +154,8 @@ class Reactions:
         self._wake(concerned)
 
     def _look(self, tenant: Tenant) -> None:
+        if not self.heard:
+            return
         try:
             self._repositories.add(self._catalogue.state_of(tenant).key)
         except Trouble:
@@ -209,6 +233,8 @@ class Reactions:
         return [*(m for m in same if self._catalogue.adoption_of(m) is not None), *makers]
 
     def _wake(self, resources: Iterable[Resource]) -> None:
+        if not self.heard:
+            return
         for resource in resources:
             if self.store.get(key_of(resource)) is not None:
                 self.objects.add(key_of(resource))

@@ -45,9 +45,7 @@ async def first_listing(kube: Kube, reactions: Reactions, namespaces: tuple[str,
         reactions.note_workload(raw)
     for kind, raw in objects:
         reactions.note(kind, raw)
-    for kind, raw in objects:
-        reactions.changed(kind, raw, gone=False)
-    reactions.heard = True
+    reactions.hear()
 
 
 async def _list(
