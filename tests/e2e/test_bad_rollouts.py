@@ -32,42 +32,6 @@ def test_a_field_of_the_wrong_type_is_said_in_the_servers_words(served: Served) 
     served.ready()
 
 
-def test_a_refused_change_leaves_the_pods_that_serve(served: Served) -> None:
-    served.register()
-    served.assign()
-    served.ready()
-    served.change(version=V2, rollout={"template": served.template(imagePullPolicy="Sometimes")})
-    served.stalled("Invalid")
-    workload = served.world.status("stage", served.name)["workload"]
-    assert (workload["version"], workload["pods"]) == (V1, "1/1")
-    served.answers(V1)
-    served.change(rollout=served.rollout())
-    served.ready(V2)
-    served.answers(V2)
-
-
-def test_an_image_that_never_comes_is_named_within_seconds_and_fails_at_the_deadline(
-    served: Served,
-) -> None:
-    served.register()
-    served.assign()
-    served.ready()
-    broken = served.template(image="localhost/nobody-has-this:1", imagePullPolicy="Never")
-    served.change(rollout={"template": broken, "progressDeadlineSeconds": 12})
-    eventually(lambda: "ErrImageNeverPull" in told(served))
-    assert "localhost/nobody-has-this:1" in told(served)
-
-    said = served.stalled("ProgressDeadlineExceeded")
-    assert "no progress within 12 s" in said
-    assert "ErrImageNeverPull" in said
-    assert served.conditions()["Stalled"]["status"] == "True"
-    served.answers(V1)  # the old pod stays until a new one is ready
-
-    served.change(rollout=served.rollout())
-    served.ready()
-    eventually(lambda: len(served.pods()) == 1)
-
-
 def told(served: Served) -> str:
     """What all conditions say together."""
     conditions = served.world.status("stage", served.name).get("conditions", [])

@@ -79,9 +79,12 @@ def refuse_rolled_back(intent: StageIntent, view: View, artifact: ArtifactView) 
 def words(told: Told, now: str) -> str:
     """What happened, and what a person can do about it."""
     why = f": {told.message}" if told.message else ""
+    what = f"{told.version} failed and was taken back, {now} serves"
+    if told.version == now:
+        what = f"a new rollout of {now} failed and was taken back, it serves as before"
     return (
-        f"{told.version} failed and was taken back, {now} serves ({told.reason}{why}). To try "
-        "again, change the spec, or set the annotation playbill.dev/requested-at to another value"
+        f"{what} ({told.reason}{why}). To try again, change the spec, or set the annotation "
+        "playbill.dev/requested-at to another value"
     )
 
 

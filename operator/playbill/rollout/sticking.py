@@ -17,16 +17,25 @@ SECONDS = 600
 """For so long a client is remembered that asks nothing."""
 
 
-def is_mixed(rendered: Mapping[str, Any], live: Mapping[str, Any] | None, template: str) -> bool:
-    """Whether pods of two templates serve, or are about to; `template` is the annotation by which
-    one is told from another."""
+def has_to_stick(
+    rendered: Mapping[str, Any],
+    live: Mapping[str, Any] | None,
+    service: Mapping[str, Any] | None,
+    *,
+    template: str,
+) -> bool:
+    """Whether pods of two templates serve, or are about to, by the Deployment as it is rendered
+    and as it is; `template` is the annotation by which one is told from another.
+
+    While its controller has not seen the newest Deployment, the Service stays as it is.
+    """
     if live is None:
         return False
     if _template(rendered, template) != _template(live, template):
         return True
     status = live.get("status") or {}
     if status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
-        return True
+        return service is not None and service["spec"].get("sessionAffinity") == "ClientIP"
     return bool(status.get("replicas", 0) > status.get("updatedReplicas", 0))
 
 

@@ -19,7 +19,7 @@ from playbill.rollout.judge import Failed, Progressing, Verdict, judge
 from playbill.rollout.objects import ASSIGNMENT_LABEL
 from playbill.rollout.ownership import refuse_foreign
 from playbill.rollout.render import TEMPLATE_ANNOTATION, Manifest, Rendering
-from playbill.rollout.sticking import is_mixed, sticking
+from playbill.rollout.sticking import has_to_stick, sticking
 
 VERSION_ANNOTATION = f"{GROUP}/version"
 
@@ -35,8 +35,8 @@ class Workloads:
 
     async def bring_in_step(self, assignment: StageAssignment, rendering: Rendering) -> Manifest:
         """Have both be as they are rendered; gives the Deployment."""
-        live = self.live(assignment)
-        if is_mixed(rendering.deployment, live, TEMPLATE_ANNOTATION):
+        live, service = self.live(assignment), self.live(assignment, "Service")
+        if has_to_stick(rendering.deployment, live, service, template=TEMPLATE_ANNOTATION):
             # Before the first new pod, so that every client is known by the pod that it has.
             await self._service(assignment, rendering, stick=True)
             return await self._in_step(DEPLOYMENTS, assignment, rendering.deployment)
