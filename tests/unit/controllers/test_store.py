@@ -83,3 +83,13 @@ def test_what_belongs_to_a_model_is_found_by_the_model_s_name() -> None:
     assert store.count("StageAssignment") == 2
     store.drop(KEY, "a")
     assert store.of_model("ns", "digits") == []
+
+
+def test_what_pydantic_notes_of_like_parts_is_kept_once_and_copies_have_their_own() -> None:
+    store = Store()
+    _, one = store.put(KEY.kind, stage())
+    _, other = store.put(KEY.kind, stage("b", version=2, created="2026-01-02T00:00:00Z"))
+    assert one.metadata.model_fields_set is other.metadata.model_fields_set
+    changed = one.metadata.model_copy(update={"labels": {"a": "b"}})
+    assert "labels" in changed.model_fields_set
+    assert "labels" not in other.metadata.model_fields_set
