@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import crowds, recording, state, steady
+from tests.benchmarks import crowds, promotion, recording, state, steady
 from tests.benchmarks.cluster import find_cluster
 from tests.benchmarks.table import Row, render
 
@@ -17,6 +17,7 @@ from playbill.cli import GARBAGE_OBJECTS
 SECTIONS = {
     "state": state.rows,
     "recording": recording.rows,
+    "promotion": promotion.rows,
     "crowds": crowds.rows,
     "steady": steady.rows,
 }
