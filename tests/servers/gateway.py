@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import Self
 
-_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
+# Not `Host`: a client of S3 signs it.
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +89,17 @@ def _handler(gateway: Gateway) -> type[http.server.BaseHTTPRequestHandler]:
                 self._send(status, headers, answer, cut=fault is not None and fault.cut)
 
         do_POST = do_GET  # noqa: N815 - http.server's name
+        do_HEAD = do_GET  # noqa: N815 - http.server's name
 
         def _pass_on(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
             server = http.client.HTTPConnection("127.0.0.1", gateway.backend, timeout=30)
             with contextlib.closing(server):
                 server.request(self.command, self.path, body, _passing(self.headers))
                 answer = server.getresponse()
-                return answer.status, _passing(answer.headers), answer.read()
+                headers = {**_passing(answer.headers)}
+                if self.command == "HEAD":
+                    headers["Content-Length"] = answer.headers["Content-Length"] or "0"
+                return answer.status, headers, answer.read()
 
         def _send(
             self, status: int, headers: Mapping[str, str], body: bytes, *, cut: bool = False
@@ -102,7 +107,8 @@ def _handler(gateway: Gateway) -> type[http.server.BaseHTTPRequestHandler]:
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            if self.command != "HEAD":
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body[: len(body) // 2] if cut else body)
             self.close_connection = self.close_connection or cut

@@ -60,7 +60,7 @@ class GitHttpServer(Program):
         self.root, self.user, self.password, self.state, self.tls = root, user, password, state, tls
         state.mkdir(parents=True, exist_ok=True)
         if tls:
-            self.ca = _self_signed(state)
+            self.ca = self_signed(state)
 
     def url(self, name: str) -> str:
         return f"{'https' if self.tls else 'http'}://{self.address}:{self.port}/git/{name}"
@@ -114,7 +114,8 @@ def _backend() -> str:
     return str(Path(path.stdout.strip()) / "git-http-backend")
 
 
-def _self_signed(state: Path) -> bytes:
+def self_signed(state: Path) -> bytes:
+    """A certificate for loopback and its key, as `server.pem`; gives the certificate."""
     key, cert = state / "key.pem", state / "cert.pem"
     subprocess.run(
         [

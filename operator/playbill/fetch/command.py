@@ -19,7 +19,7 @@ import click
 from playbill.api.errors import Trouble
 from playbill.fetch.logins import StoreLogin, git_login
 from playbill.fetch.patience import Patience
-from playbill.fetch.trouble import OK, UNAVAILABLE, Interrupted, as_reported
+from playbill.fetch.trouble import OK, TERMINATED, UNAVAILABLE, as_reported
 from playbill.git.scrub import scrub
 from playbill.git.url import UrlPolicy
 from playbill.logs import configure
@@ -124,6 +124,10 @@ def _outcome(order: Order, patience: Patience) -> tuple[int, Mapping[str, object
 
     try:
         record, origin = run(order, patience=patience)
+    except SystemExit:
+        message = "it was told to end; what is here is kept for the next try"
+        _LOG.warning(message)
+        return TERMINATED, {"reason": "Interrupted", "message": message}
     except Trouble as trouble:
         reason, code = as_reported(trouble)
         message = scrub(trouble.message, secrets=_secrets(order))
@@ -162,4 +166,5 @@ def _say(path: Path, word: Mapping[str, object]) -> None:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Interrupted
+    # no `except Exception` on the way, such as that of logging, stops this
+    raise SystemExit(TERMINATED)

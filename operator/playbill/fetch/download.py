@@ -25,8 +25,8 @@ class Downloads:
     progress: Progress
 
     def received(self) -> int:
-        """All bytes that ever came."""
-        return self.progress.over_wire
+        """The most bytes that were ever here: what is fetched in vain counts for nothing."""
+        return self.progress.most
 
     def fetch(self, item: Item) -> FileHash:
         """Have the file in the hidden directory, whole and right. To be tried again on a Retry.
@@ -116,7 +116,8 @@ def _resume(item: Item, part: Path) -> Resume:
     if not part.is_file():
         return Resume()
     validator = str(_notes(part).get("validator") or "")
-    if not validator and not item.named_by_digest:
+    # with a digest the two halves are proved to belong together, or fetched anew
+    if not validator and not item.expects:
         return Resume()
     return Resume(offset=part.stat().st_size, validator=validator)
 

@@ -186,7 +186,7 @@ class DvcSource:
             expects.append(self.expected)
         return Item(
             path=path, size=None, open=partial(self._open, md5),
-            expects=tuple(dict.fromkeys(expects)), named_by_digest=True,
+            expects=tuple(dict.fromkeys(expects)),
             dos2unix=self.tracked.legacy,
         )  # fmt: skip
 
@@ -299,28 +299,44 @@ def _transport(address: str) -> Iterator[None]:
 
 
 def _judged(error: Exception, address: str) -> Trouble:
+    """By the first cause: a client over http says `not found` of whatever goes wrong."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if (trouble := _of_a_client(cause, address)) is not None:
+            return trouble
     words = " ".join(str(error).split())[:300]
-    module = type(error).__module__.partition(".")[0]
-    for cause in (error, error.__cause__):
-        if getattr(cause, "response", None) and type(cause).__name__ == "ClientError":
-            return by_client_error(cause, address)
-    if isinstance(status := getattr(error, "status", None), int) and status >= 400:
-        return by_status(status, address)
-    if isinstance(error, FileNotFoundError):
+    if isinstance(causes[-1], FileNotFoundError):
         return not_found(f"{address} has not all of it: `dvc push` may not have been run")
     if isinstance(error, PermissionError):
         return denied(f"{address}: {words or 'permission denied'}; see fetch.secretRef")
-    if "certificate" in type(error).__name__.lower() or "CERTIFICATE_VERIFY_FAILED" in words:
+    if type(error).__module__.partition(".")[0] in {"dvc", "dvc_objects", "dvc_http", "dvc_s3"}:
+        return Stalled("InvalidProject", f"{address}: {words}")
+    last = causes[-1]
+    return unavailable(f"{address}: {' '.join(str(last).split())[:300] or type(last).__name__}")
+
+
+def _of_a_client(cause: BaseException, address: str) -> Trouble | None:
+    """What a client of a store means, by its own kinds of errors."""
+    if type(cause).__name__ == "ClientError" and getattr(cause, "response", None):
+        return by_client_error(cause, address)
+    if isinstance(status := getattr(cause, "status", None), int) and status >= 400:
+        return by_status(status, address)
+    if "Certificate" in type(cause).__name__ or "CERTIFICATE_VERIFY_FAILED" in str(cause):
         return Stalled(
             "CertificateInvalid",
             f"{address}: the server's certificate is not trusted. Put its authority into the "
             "Secret of fetch.secretRef as ca.crt",
         )
-    if module in {"botocore", "aiobotocore"}:
-        return by_boto(error, address)
-    if module in {"dvc", "dvc_objects", "dvc_http", "dvc_s3"}:
-        return Stalled("InvalidProject", f"{address}: {words}")
-    return unavailable(f"{address}: {words or type(error).__name__}")
+    if isinstance(cause, Exception) and type(cause).__module__.startswith(("botocore", "aioboto")):
+        return by_boto(cause, address)
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    following: BaseException | None = error
+    while following is not None:
+        yield following
+        following = following.__cause__ or following.__context__
 
 
 def quiet(home: Path) -> None:

@@ -35,8 +35,7 @@ class Patience:
                 return work()
             except Retry as retry:
                 fruitless = 1 if received() > before else fruitless + 1
-                hopeless = retry.reason in {"NoSpace", "Interrupted"}
-                if hopeless or fruitless > len(self.pauses) or tried == self.most:
+                if retry.reason == "NoSpace" or fruitless > len(self.pauses) or tried == self.most:
                     raise
                 pause = self._pause(fruitless, retry.after)
                 _LOG.warning("%s; tried again in %.1f s", retry.message, pause)

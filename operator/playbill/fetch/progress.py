@@ -24,16 +24,13 @@ class Progress:
         self._started = self._said = clock()
         self._received = 0
         self.here = 0
+        self.most = 0
         self._whole = 0
-
-    @property
-    def over_wire(self) -> int:
-        """All bytes that ever came, also those that had to come twice."""
-        return self._received
 
     def received(self, count: int) -> None:
         """So many bytes more have come over the wire."""
         self.here += count
+        self.most = max(self.most, self.here)
         self._received += count
         if self._clock() - self._said >= EVERY_SECONDS:
             self._say()

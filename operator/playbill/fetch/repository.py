@@ -100,7 +100,7 @@ class Repository:
             Item(
                 path=safe(name), size=sizes[oid], open=self._opener(oid, sizes[oid]),
                 expects=tuple(dict.fromkeys((f"git:{oid}", *expects))),
-                executable=mode == "100755", named_by_digest=True,
+                executable=mode == "100755",
             )
             for mode, oid, name in blobs
         ]  # fmt: skip

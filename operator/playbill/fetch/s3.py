@@ -53,7 +53,7 @@ class S3Source:
         return Listing(items=items, directory=True)
 
     def _object(self, bucket: str, key: str) -> Item | None:
-        with _store(self.address):
+        with self._asking():
             try:
                 head = self._client.head_object(Bucket=bucket, Key=key)
             except self._client.exceptions.ClientError as error:
@@ -69,7 +69,7 @@ class S3Source:
     def _below(self, bucket: str, prefix: str) -> Iterator[Item]:
         pages = self._client.get_paginator("list_objects_v2")
         count = 0
-        with _store(self.address):
+        with self._asking():
             for page in pages.paginate(Bucket=bucket, Prefix=prefix):
                 for entry in page.get("Contents") or ():
                     name = entry["Key"].removeprefix(prefix)
@@ -99,7 +99,7 @@ class S3Source:
 
     @contextlib.contextmanager
     def _open(self, bucket: str, key: str, resume: Resume) -> Iterator[Stream]:
-        with _store(self.address):
+        with self._asking():
             answer, start = self._get(bucket, key, resume)
         with contextlib.closing(answer["Body"]) as body:
             yield Stream(
@@ -112,7 +112,8 @@ class S3Source:
     def _get(self, bucket: str, key: str, resume: Resume) -> tuple[Any, int]:
         """The object from where it broke off, or from its start if it has changed since."""
         if resume.offset:
-            wanted = {"Range": f"bytes={resume.offset}-", "IfMatch": resume.validator}
+            wanted = {"Range": f"bytes={resume.offset}-"}
+            wanted |= {"IfMatch": resume.validator} if resume.validator else {}
             try:
                 answer = self._client.get_object(Bucket=bucket, Key=key, **wanted)
             except self._client.exceptions.ClientError as error:
@@ -123,31 +124,51 @@ class S3Source:
                 return answer, resume.offset if ranged else 0
         return self._client.get_object(Bucket=bucket, Key=key), 0
 
-    @cached_property
-    def _client(self) -> Any:
-        from botocore import UNSIGNED  # noqa: PLC0415 - only in the image that fetches
-        from botocore.config import Config  # noqa: PLC0415
-        from botocore.session import Session  # noqa: PLC0415
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            with _store(self.address):
+                yield
+        except Stalled as stalled:
+            if self._anonymous and stalled.reason == "Refused":  # some answer 400
+                raise denied(f"{stalled.message}, as nobody gave credentials") from None
+            raise
 
-        if self.endpoint:
-            check_address(web_url(self.endpoint, self.policy), self.policy)
+    @property
+    def _anonymous(self) -> bool:
+        return self._session.get_credentials() is None
+
+    @cached_property
+    def _session(self) -> Any:
+        """With the Secret's key, or else with what the pod's own account is given."""
+        from botocore.session import Session  # noqa: PLC0415 - only in the image that fetches
+
         session, login = Session(), self.login
         if login.access_key_id:
             session.set_credentials(
                 login.access_key_id, login.secret_access_key, login.session_token or None
             )
+        return session
+
+    @cached_property
+    def _client(self) -> Any:
+        from botocore import UNSIGNED  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415
+
+        if self.endpoint:
+            check_address(web_url(self.endpoint, self.policy), self.policy)
         config = Config(
             connect_timeout=15, read_timeout=60, retries={"total_max_attempts": 1},
             # a store of one's own has no name for each bucket
             s3={"addressing_style": "path" if self.endpoint else "auto"},
             response_checksum_validation="when_required",
-            signature_version=None if session.get_credentials() else UNSIGNED,
+            signature_version=UNSIGNED if self._anonymous else None,
         )  # fmt: skip
-        region = login.region or session.get_config_variable("region") or DEFAULT_REGION
+        region = self.login.region or self._session.get_config_variable("region")
         with _store(self.address):
-            return session.create_client(
-                "s3", region_name=region, endpoint_url=self.endpoint or None, config=config,
-                verify=str(login.ca) if login.ca else None,
+            return self._session.create_client(
+                "s3", region_name=region or DEFAULT_REGION, endpoint_url=self.endpoint or None,
+                config=config, verify=str(self.login.ca) if self.login.ca else None,
             )  # fmt: skip
 
 

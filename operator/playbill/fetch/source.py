@@ -12,7 +12,7 @@ from typing import Protocol
 class Resume:
     """The bytes that are here already, and what the server called the whole then (an ETag).
 
-    Of what is named by its digest nothing need be known but how much is here.
+    Empty where it called it nothing, and a digest will tell.
     """
 
     offset: int = 0
@@ -33,10 +33,7 @@ class Stream:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A file of the artifact. `expects` are digests (`kind:hex`) that all must hold; with
-    `validator` the source said, when it was listed, which state of the file it means.
-
-    `named_by_digest`: what is at this address never changes, so it can be resumed blindly.
-    """
+    `validator` the source said, when it was listed, which state of the file it means."""
 
     path: str
     size: int | None
@@ -44,7 +41,6 @@ class Item:
     expects: tuple[str, ...] = ()
     validator: str = ""
     executable: bool = False
-    named_by_digest: bool = False
     dos2unix: bool = False
 
 

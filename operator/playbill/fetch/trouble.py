@@ -1,7 +1,8 @@
 """How a fetch ends when it does not succeed: the fates of `api.errors`, as exit codes and words.
 
     Stalled  DigestMismatch 65 · NotFound 66 · Denied 77 · Refused, Unsupported 78
-    Retry    Unavailable, NoSpace 69 · Interrupted 143
+    Retry    Unavailable, NoSpace 69
+             told to end: Interrupted 143
 
 The numbers are those of sysexits.h and of the shell. The kubelet starts the container again
 after any of them; who looks at the pod tells by the reason whether that can help.
@@ -28,7 +29,6 @@ _BY_REASON = {
     "AuthenticationFailed": DENIED,
     "HostKeyMismatch": DENIED,
     "InvalidArguments": USAGE,
-    "Interrupted": TERMINATED,
 }
 
 
@@ -37,13 +37,6 @@ class DigestMismatch(Stalled):
 
     def __init__(self, what: str, *, expected: str, found: str) -> None:
         super().__init__("DigestMismatch", f"{what}: expected {expected}, found {found}")
-
-
-class Interrupted(Retry):
-    """The container is told to end."""
-
-    def __init__(self) -> None:
-        super().__init__("Interrupted", "it was told to end; what is here is kept for the next try")
 
 
 def not_found(message: str) -> Stalled:

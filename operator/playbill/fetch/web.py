@@ -56,14 +56,13 @@ class WebSource:
         # a suffix of what the server would now answer in another encoding would not fit
         headers = {"Accept-Encoding": "identity"}
         if resume.offset:
-            headers |= {"Range": f"bytes={resume.offset}-", "If-Range": resume.validator}
+            headers["Range"] = f"bytes={resume.offset}-"
+            headers |= {"If-Range": resume.validator} if resume.validator else {}
         with self._followed(headers) as answer:
-            if answer.status == 416:
-                raise_again = Resume()
-            else:
+            if not _is_another(answer, resume):
                 yield self._stream(answer, resume)
                 return
-        with self._open(raise_again) as stream:
+        with self._open(Resume()) as stream:
             yield stream
 
     @contextlib.contextmanager
@@ -157,6 +156,14 @@ def without_query(uri: str) -> str:
     scheme, separator, rest = base.partition("://")
     authority, slash, path = rest.partition("/")
     return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"[:500]
+
+
+def _is_another(answer: urllib3.BaseHTTPResponse, resume: Resume) -> bool:
+    """Whether the file has changed since; not every server heeds If-Range."""
+    if answer.status == 416:
+        return resume.offset > 0
+    told = _validator(answer.headers)
+    return answer.status == 206 and bool(resume.validator) and told != resume.validator
 
 
 def _target(uri: str) -> str:
