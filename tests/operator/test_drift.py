@@ -9,7 +9,7 @@ from tests.cluster.kubectl import eventually
 from tests.cluster.manifests import rollout
 from tests.operator.house import House
 from tests.operator.test_manifests import drift_events
-from tests.operator.world import Object, World
+from tests.operator.world import Object
 
 V1, V2 = "v1.0.0", "v2.0.0"
 HTTP = [{"name": "http", "containerPort": 8080}]
@@ -154,14 +154,7 @@ def test_what_others_own_survives_a_resync_without_a_write_and_a_promotion(
     nowhere = {"nodeSelector": {"kubernetes.io/hostname": "no-such-node"}}
     template = rollout(ports=HTTP)["template"]
     template["spec"] |= nowhere
-    served = Served.__new__(Served)
-    served.house, served.world, served.name = house, house.world(name), f"{name}-prod"
-    served.world.model()
-    served.world.version(f"{name}-v1", version=V1, revision="main~2")
-    served.world.version(f"{name}-v2", version=V2, revision="main~1")
-    given = {"template": template, "replicas": 0}
-    served.world.stage(served.name, version=V1, rollout=given)
-    served.world.await_ready("stage", served.name)
+    served = Served(house, name, template=template)
     served.world.patch("stage", served.name, {"rollout": {"replicas": None}})
     settled(served)
     before = served.writes()
@@ -181,10 +174,7 @@ def test_what_others_own_survives_a_resync_without_a_write_and_a_promotion(
 
 def settled(served: Served) -> None:
     """Our replicas are handed over, and the operator has seen that."""
-    owners = "playbill-handover"
-    eventually(
-        lambda: owners in {each["manager"] for each in managed_fields(served.world, served.name)}
-    )
+    eventually(lambda: "playbill-handover" in managers(served))
     served.looked_at("settled")
 
 
@@ -193,9 +183,9 @@ def seen(served: Served) -> bool:
     return served.world.condition("stage", served.name) != {}
 
 
-def managed_fields(world: World, name: str) -> list[Object]:
-    found = world.kubectl.json(
-        "get", "deployment", name, "-n", world.namespace, "--show-managed-fields"
+def managers(served: Served) -> set[str]:
+    """Who owns fields of the Deployment."""
+    found = served.world.kubectl.json(
+        "get", "deployment", served.name, "-n", served.world.namespace, "--show-managed-fields"
     )
-    fields: list[Object] = found["metadata"]["managedFields"]
-    return fields
+    return {each["manager"] for each in found["metadata"]["managedFields"]}

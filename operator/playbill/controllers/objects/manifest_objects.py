@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from playbill.api.errors import Stalled, Trouble
+from playbill.api.errors import Stalled, Trouble, Waiting
 from playbill.api.stage_assignment import StageAssignment
 from playbill.kube.answers import ROLLOUT_ACCOUNT, Conflict
 from playbill.kube.client import Kube
@@ -111,8 +111,7 @@ class ManifestObjects:
         """The objects as they are now, those that are there and are ours; nothing is written."""
         account, found = self._account(assignment), []
         for place in places:
-            resource = await self._discovery.resource(place.api_version, place.kind)
-            live = await self._look(account, resource, assignment, place.name)
+            live = await self._find(account, assignment, place)
             if live is not None and _is_ours(live, assignment):
                 found.append(live)
         return tuple(found)
@@ -147,6 +146,18 @@ class ManifestObjects:
 
     async def _resource(self, manifest: Manifest) -> Resource:
         return await self._discovery.resource(manifest["apiVersion"], manifest["kind"])
+
+    async def _find(
+        self, account: Kube, assignment: StageAssignment, place: Place
+    ) -> Manifest | None:
+        """The object; None when it, or its kind, is gone."""
+        try:
+            resource = await self._discovery.resource(place.api_version, place.kind)
+            return await self._look(account, resource, assignment, place.name)
+        except Waiting as waiting:
+            if waiting.reason != "KindNotServed":
+                raise
+            return None  # its CRD took it along
 
     async def _look(
         self, account: Kube, resource: Resource, assignment: StageAssignment, name: str
@@ -195,15 +206,10 @@ class ManifestObjects:
     async def _delete(self, assignment: StageAssignment, place: Place) -> bool:
         """Whether there was something of ours to delete."""
         account = self._account(assignment)
-        try:
-            resource = await self._discovery.resource(place.api_version, place.kind)
-            live = await self._look(account, resource, assignment, place.name)
-        except Trouble as trouble:
-            if trouble.reason == "KindNotServed":
-                return False  # its CRD took it along
-            raise
+        live = await self._find(account, assignment, place)
         if live is None or not _is_ours(live, assignment):
             return False
+        resource = await self._discovery.resource(place.api_version, place.kind)
         meta = live["metadata"]
         self._seals.pop(meta["uid"], None)
         if meta.get("deletionTimestamp"):

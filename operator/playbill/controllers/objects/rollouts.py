@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, replace
 
 from playbill.api.base import GROUP
-from playbill.api.errors import Stalled, Trouble
+from playbill.api.errors import Stalled, Trouble, Waiting
 from playbill.api.stage_assignment import RolledBack, StageAssignment, WorkloadObject
 from playbill.api.times import timestamp
 from playbill.controllers.inventory.intents import spec_hash
@@ -33,8 +33,16 @@ from playbill.rollout.judge import Failed, Progressing, RolledOut, Verdict
 from playbill.rollout.render import Facts, Rendering, render
 from playbill.rollout.revisions import revision_name
 
+UNTOLD = frozenset({"KindNotServed", "OwnerReplaced"})
+"""What is waited for without an event of ours: a CRD, the end of an object of any kind."""
+
 HELD = frozenset({"NotOwned"})
 """Failures that going back cannot help: somebody else's object is in the way."""
+
+NOTHING_KEPT = Failed(
+    "NothingKept", "no state of it that was healthy is kept in this cluster", pods=""
+)
+"""The objects were made anew, and the spec as it is has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,8 @@ class Rollouts:
                 return self._announced(assignment, unknown)
             live = await self.applying.bring_in_step(assignment, rendering)
             verdict = await self._verdict(assignment, facts, rendering, live, holder)
+        except Waiting as waiting:
+            return self._waiting(assignment, waiting)
         except Stalled as stalled:
             serving = self._refused(assignment, stalled)
         else:
@@ -74,7 +84,7 @@ class Rollouts:
         holder: Holder | None,
         artifact: ArtifactView | None,
     ) -> Serving | None:
-        """Have the workload serve what was healthy before."""
+        """Have the workload serve what was healthy before; None while files have yet to be read."""
         rendering = await self._former(assignment, back)
         if rendering is None:
             return await self._without_revision(assignment, back, holder, artifact)
@@ -174,6 +184,13 @@ class Rollouts:
         _, pods = self.applying.served(assignment)
         return self._as_before(assignment, Failed(stalled.reason, stalled.message, pods=pods))
 
+    def _waiting(self, assignment: StageAssignment, waiting: Waiting) -> Serving:
+        """What no event tells of when it has come, and is looked for again."""
+        if waiting.reason not in UNTOLD:
+            raise waiting
+        _, pods = self.applying.served(assignment)
+        return self._as_before(assignment, Progressing(waiting.message, pods))
+
     def _announced(self, assignment: StageAssignment, unknown: list[WorkloadObject]) -> Serving:
         """The status names what is about to be made; the next pass makes it."""
         _, pods = self.applying.served(assignment)
@@ -204,10 +221,11 @@ class Rollouts:
             return serving
         if rendering is not None and _kept(assignment) == revision_name(assignment, rendering):
             return serving  # it was good, and fails now for reasons of its own
-        found = await self.revisions.last_healthy(assignment, besides=rendering)
-        if found is None:
+        name, healthy = await self.revisions.last_healthy(assignment) or (None, None)
+        if name is None or healthy is None:
             return serving
-        name, healthy = found
+        if rendering is not None and healthy.hash == rendering.hash:
+            return serving  # the same, and the status was lost
         return replace(serving, back=_rolled_back(assignment, holder, verdict, name, healthy))
 
     async def _former(self, assignment: StageAssignment, back: RolledBack) -> Rendering | None:
@@ -227,8 +245,8 @@ class Rollouts:
         """A restored cluster has no revisions: what the ledger says is served by the spec, unless
         it was the spec itself that failed."""
         if holder is None or artifact is None or back.version == back.to:
-            serving = await self.watch(assignment)
-            return replace(serving, back=back) if serving else None
+            serving = await self.watch(assignment) or self._as_before(assignment, NOTHING_KEPT)
+            return replace(serving, back=back)
         facts = version_facts(self.shell, assignment, holder, artifact)
         if facts is None:
             return None
