@@ -6,8 +6,11 @@ may come, so it asks again until the time is over; an answer that is wrong three
 
 from __future__ import annotations
 
+import http.client
+import string
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,16 @@ LAST_WORDS = Path("/dev/termination-log")
 """Where the kubelet looks for why a container ended."""
 
 
+class _AsItIs(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer: it may be the one that is expected."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_AsItIs, urllib.request.ProxyHandler({}))
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back; no status when nothing did."""
@@ -33,14 +46,15 @@ class Answer:
 
 def ask(url: str, *, seconds: float) -> Answer:
     """One request."""
-    request = urllib.request.Request(url, headers={"User-Agent": "playbill-check"})  # noqa: S310
+    quoted = urllib.parse.quote(url, safe=string.punctuation)
+    request = urllib.request.Request(quoted, headers={"User-Agent": "playbill-check"})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=seconds) as response:  # noqa: S310
+        with _OPENER.open(request, timeout=seconds) as response:
             return Answer(response.status, response.read(LONGEST_ANSWER).decode(errors="replace"))
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.read(LONGEST_ANSWER).decode(errors="replace"))
-    except (OSError, ValueError) as error:
-        return Answer(None, str(error))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return Answer(None, str(error) or type(error).__name__)
 
 
 def complaint(answer: Answer, *, status: int, contains: str | None) -> str | None:

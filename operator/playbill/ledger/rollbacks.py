@@ -8,11 +8,12 @@ not after a restart, and not in a cluster that was restored, where every status 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playbill.api.errors import Stalled
 from playbill.ledger import message
-from playbill.ledger.events import Assignment, LedgerEvent
+from playbill.ledger.events import Assignment, LedgerEvent, Unassignment
 from playbill.ledger.following import asked_version
 from playbill.ledger.intents import Rollback, StageIntent
 from playbill.ledger.state import Holder
@@ -32,13 +33,17 @@ class Told:
 
 class RolledBack(Stalled):
     """What the spec asks for failed and was taken back; `record` is the tag that says so, None
-    while it is not written, `told` what it says, and `now` the version that serves instead."""
+    while it is not written, `failed` the one that it takes back, empty when that is gone; `told` is
+    what it says, and `now` the version that serves instead."""
 
-    def __init__(self, told: Told, now: str, record: Assignment | None = None) -> None:
+    def __init__(
+        self, told: Told, now: str, record: Assignment | None = None, failed: str = ""
+    ) -> None:
         super().__init__("RolledBack", words(told, now))
         self.told = told
         self.now = now
         self.record = record
+        self.failed = failed
 
 
 def reason_of(rollback: Rollback) -> str:
@@ -65,27 +70,43 @@ def refuse_rolled_back(intent: StageIntent, view: View, artifact: ArtifactView) 
     Whoever follows a range wishes for another version as soon as there is a higher one.
     """
     asked = asked_version(intent, artifact)
-    last = next(reversed(artifact.stage_events(intent.stage)), None)
+    events = artifact.stage_events(intent.stage)
+    last = events[-1] if events else None
     told = told_by(last) if last is not None else None
     if isinstance(last, Assignment) and told and _is_about(last, intent, view):
         if asked in (None, told.version):
             now = artifact.version_on(last.commit) or last.commit[:12]
-            raise RolledBack(told, now, last)
+            raise RolledBack(told, now, last, failed=_taken_back(told, events[:-1], artifact))
     elif (back := intent.rollback) is not None and asked == back.version:
         told = Told(back.version, back.reason, back.message)
         raise RolledBack(told, back.to)
 
 
-def words(told: Told, now: str) -> str:
-    """What happened, and what a person can do about it."""
-    why = f": {told.message}" if told.message else ""
-    what = f"{told.version} failed and was taken back, {now} serves"
+def words(told: Told, now: str, *, but: str = "") -> str:
+    """What happened, and what a person can do about it; `but` is what ails what it went back to."""
+    why = f"{told.reason}: {told.message}" if told.message else told.reason
     if told.version == now:
-        what = f"a new rollout of {now} failed and was taken back, it serves as before"
+        what, serves = f"a new rollout of {now} failed and was taken back", "it serves as before"
+        fails = "but what served before fails as well"
+    else:
+        what, serves = f"{told.version} failed and was taken back", f"{now} serves"
+        fails = f"but {now} fails as well"
+    then = f"{fails}: {but}" if but else serves
     return (
-        f"{what} ({told.reason}{why}). To try again, change the spec, or set the annotation "
+        f"{what}, {then} ({why}). To try again, change the spec, or set the annotation "
         "playbill.dev/requested-at to another value"
     )
+
+
+def _taken_back(
+    told: Told, earlier: Sequence[Assignment | Unassignment], artifact: ArtifactView
+) -> str:
+    """The tag that had put on stage what failed."""
+    for event in reversed(earlier):
+        version = artifact.version_on(event.commit) or event.commit
+        if isinstance(event, Assignment) and version == told.version:
+            return event.tag
+    return ""
 
 
 def _is_about(record: Assignment, intent: StageIntent, view: View) -> bool:

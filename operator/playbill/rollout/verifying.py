@@ -16,6 +16,7 @@ from playbill.api.rollout import HttpCheck, Verify
 from playbill.api.stage_assignment import StageAssignment
 from playbill.rollout.judge import Failed, Progressing, RolledOut, Verdict
 from playbill.rollout.objects import (
+    ASSIGNMENT_LABEL,
     MANAGED_BY,
     Manifest,
     digest_of,
@@ -60,6 +61,12 @@ def job_of(
     labels = {**MANAGED_BY, VERIFIES_LABEL: meta.name}
     template = _template(assignment, verify, facts, rendering, image)
     metadata = template.get("metadata", {})
+    if ASSIGNMENT_LABEL in metadata.get("labels", {}):
+        raise Stalled(
+            "VerifyInvalid",
+            f"rollout.verify.job labels its pods {ASSIGNMENT_LABEL}, and a Service would send them "
+            "requests: take that label out",
+        )
     return {
         "metadata": {
             "name": name,
@@ -98,7 +105,7 @@ def _template(
     container = {
         "name": "check",
         "image": image,
-        "args": arguments,
+        "args": [each.replace("$", "$$") for each in arguments],  # the kubelet expands $(NAME)
         "securityContext": {**RESTRICTED, "runAsUser": 65532},
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
     }

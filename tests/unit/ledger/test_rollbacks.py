@@ -13,7 +13,7 @@ from playbill.ledger import message
 from playbill.ledger.decisions import Repeat, Settled, Write
 from playbill.ledger.intents import Follow, Reservation, Rollback, StageIntent
 from playbill.ledger.plan import decide
-from playbill.ledger.rollbacks import RolledBack, told_by
+from playbill.ledger.rollbacks import RolledBack, Told, told_by, words
 from playbill.ledger.tagobject import TagObject
 
 ME = asker("StageAssignment", "m-prod", spec_hash="bad", generation=2)
@@ -70,6 +70,27 @@ def test_once_it_is_recorded_the_same_spec_stays_rolled_back() -> None:
         assert "v2.0.0 failed and was taken back, v1.0.0 serves (CrashLoop: exit code 7)" in str(
             found
         )
+
+
+def test_the_record_tells_which_tag_it_takes_back_so_that_a_lost_status_doubles_nothing() -> None:
+    record = taken_back()
+    found = decided(intent(), record)
+    assert found.failed == "m#prod#2"
+    rebuilt = replace(BACK, tag=found.failed)
+    assert isinstance(decided(intent(rollback=rebuilt), record), RolledBack)
+
+
+@pytest.mark.parametrize(
+    ("now", "but", "expected"),
+    [
+        ("v1.0.0", "", "v2.0.0 failed and was taken back, v1.0.0 serves (CrashLoop: exit code 7)"),
+        ("v2.0.0", "", "a new rollout of v2.0.0 failed and was taken back, it serves as before ("),
+        ("v1.0.0", "no disk", "was taken back, but v1.0.0 fails as well: no disk (CrashLoop: exit"),
+        ("v2.0.0", "no disk", ", but what served before fails as well: no disk (CrashLoop: exit"),
+    ],
+)  # fmt: skip
+def test_what_happened_is_told_with_what_serves_now(now: str, but: str, expected: str) -> None:
+    assert expected in words(Told("v2.0.0", "CrashLoop", "exit code 7"), now, but=but)
 
 
 def test_a_restored_cluster_has_another_uid_and_the_same_wish() -> None:

@@ -37,15 +37,12 @@ class Revisions:
             await self.kube.delete(CONTROLLER_REVISIONS, assignment.metadata.namespace, each)
         return name
 
-    async def last_healthy(
-        self, assignment: StageAssignment, *, besides: Rendering | None = None
-    ) -> tuple[str, Rendering] | None:
-        """The newest rendering that was healthy and is not `besides`, with its revision's name."""
+    async def last_healthy(self, assignment: StageAssignment) -> tuple[str, Rendering] | None:
+        """The rendering that was healthy last, with its revision's name."""
         for each in await self._list(assignment):
             rendering = rendering_of(each)
-            if rendering is None or (besides is not None and rendering.hash == besides.hash):
-                continue
-            return each["metadata"]["name"], rendering
+            if rendering is not None:
+                return each["metadata"]["name"], rendering
         return None
 
     async def get(self, assignment: StageAssignment, name: str) -> Rendering | None:

@@ -19,7 +19,7 @@ from playbill.controllers.objects.judging import Judgement, is_hopeless, judge
 from playbill.controllers.objects.manifest_objects import STEADY_SECONDS
 from playbill.controllers.objects.rollouts import Rollouts
 from playbill.controllers.objects.shell import Shell
-from playbill.controllers.objects.standing import standing
+from playbill.controllers.objects.standing import is_told, standing
 from playbill.controllers.repository.audit import GATHER_SECONDS
 from playbill.controllers.repository.outcomes import is_outcome, served
 from playbill.controllers.status.conditions import Summary
@@ -74,10 +74,7 @@ class StageAssignments:
         if serving is None and _awaits_facts(assignment, judgement, recorded):
             return None
         again = await self._report(assignment, judgement, recorded, serving)
-        if serving is not None and serving.back is not None:
-            self.shell.metrics.rollbacks.labels(serving.back.reason).inc()
-            return 0.0
-        return again
+        return 0.0 if serving is not None and serving.back is not None else again
 
     async def _go_back(
         self,
@@ -88,14 +85,12 @@ class StageAssignments:
     ) -> float | None:
         """Serve what was healthy before, at once; the ledger is told by its own pass."""
         serving = await self.rollouts.go_back(assignment, back, holder, judgement.artifact)
-        told = isinstance(judgement.trouble, ledger.RolledBack)
-        if serving is not None:
-            serving = replace(serving, told=told)
-        recorded = (
-            recorded_summary(assignment, holder) if told else _recorded(assignment, judgement)
-        )
-        if recorded is None:
-            return None
+        recorded = _recorded(assignment, judgement)
+        if isinstance(judgement.trouble, ledger.RolledBack):
+            recorded = recorded_summary(assignment, holder)
+        if serving is None or recorded is None:
+            return None  # the next pass over the repository brings what is missing
+        serving = replace(serving, told=is_told(assignment, judgement, back))
         return await self._report(assignment, judgement, recorded, serving)
 
     async def _serve(
@@ -142,6 +137,7 @@ class StageAssignments:
             judgement.state.audit.saw(assignment.spec.model, served(assignment, status))
             self.shell.look(judgement.state.key, GATHER_SECONDS)
         self._measure(assignment, judgement, status)
+        self._count(assignment, serving)
         looks = [_next_look(serving), _retried(judgement.trouble)]
         looks += [_retried(serving.held)] if serving else []
         return min((look for look in looks if look is not None), default=None)
@@ -219,6 +215,12 @@ class StageAssignments:
                 self.shell.store.put("StageAssignment", fresh)
             raise
         self.shell.store.put("StageAssignment", raw)
+
+    def _count(self, assignment: StageAssignment, serving: Serving | None) -> None:
+        """A rollback counts when the status first tells of it, not when the ledger reminds us."""
+        back = serving.back if serving is not None and not serving.told else None
+        if back is not None and back != assignment.status.rolled_back:
+            self.shell.metrics.rollbacks.labels(back.reason).inc()
 
     def _measure(
         self, assignment: StageAssignment, judgement: Judgement, status: StageAssignmentStatus

@@ -24,12 +24,20 @@ def standing(
     known = assignment.status.rolled_back
     present = known if known is not None and is_present(known, assignment) else None
     trouble = judgement.trouble
-    if isinstance(trouble, ledger.RolledBack) and trouble.record is not None:
+    if isinstance(trouble, ledger.RolledBack):
         return present or _as_recorded(assignment, trouble)
     if present is None or judgement.artifact is None:
         return present
     unrecorded = holder is not None and holder.assignment.tag == present.tag
     return present if unrecorded else None
+
+
+def is_told(assignment: StageAssignment, judgement: Judgement, back: RolledBack) -> bool:
+    """Whether the ledger tells of the rollback; while it cannot be read, whether it did."""
+    if judgement.artifact is not None:
+        return isinstance(judgement.trouble, ledger.RolledBack)
+    current = assignment.status.current
+    return current is not None and current.tag != back.tag
 
 
 def _as_recorded(assignment: StageAssignment, trouble: ledger.RolledBack) -> RolledBack | None:
@@ -41,7 +49,7 @@ def _as_recorded(assignment: StageAssignment, trouble: ledger.RolledBack) -> Rol
         to=cut(trouble.now, NAME),
         commit=record.commit,
         revision="",
-        tag=cut(record.tag, TAG),
+        tag=cut(trouble.failed, TAG),
         reason=told.reason,
         message=cut(told.message, TEXT),
         at=timestamp(record.seconds),

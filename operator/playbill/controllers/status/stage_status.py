@@ -94,12 +94,7 @@ def recorded_summary(assignment: StageAssignment, holder: Holder | None) -> Summ
 def sum_up(recorded: Summary, serving: Serving | None) -> Summary:
     """Ready means that it is recorded, and that the workload serves it."""
     if serving is not None and serving.back is not None and not serving.told:
-        back = serving.back
-        return Summary(
-            "Working",
-            "RollingBack",
-            f"{back.version} failed ({back.reason}: {back.message}): going back to {back.to}",
-        )
+        return _going_back(recorded, serving.back)
     if recorded.phase != "Ready" or serving is None:
         return recorded
     if recorded.reason == "Empty":
@@ -107,10 +102,8 @@ def sum_up(recorded: Summary, serving: Serving | None) -> Summary:
         return Summary("Ready", "Empty", recorded.message + left)
     if serving.back is not None:
         told = Told(serving.back.version, serving.back.reason, serving.back.message)
-        text = words(told, serving.back.to)
-        if isinstance(serving.verdict, Failed):
-            text += f". But {serving.back.to} fails as well: {serving.verdict.message}"
-        return Summary("Stalled", "RolledBack", text)
+        ails = serving.verdict.message if isinstance(serving.verdict, Failed) else ""
+        return Summary("Stalled", "RolledBack", words(told, serving.back.to, but=ails))
     if serving.held is not None:
         held = Summary.of(serving.held)
         stays = f"; {serving.version} is served still" if serving.version else ""
@@ -122,6 +115,14 @@ def sum_up(recorded: Summary, serving: Serving | None) -> Summary:
             return Summary("Working", "Progressing", f"{recorded.message}; {message}")
         case Failed(reason=reason, message=message):
             return Summary("Stalled", reason, f"{recorded.message}, but {message}")
+
+
+def _going_back(recorded: Summary, back: RolledBack) -> Summary:
+    """On the way back; what keeps the ledger from being told of it is said as well."""
+    text = f"{back.version} failed ({back.reason}: {back.message}): going back to {back.to}"
+    if recorded.phase == "Ready":
+        return Summary("Working", "RollingBack", text)
+    return replace(recorded, message=f"{text}, which is not on record yet: {recorded.message}")
 
 
 def _recorded(summary: Summary) -> Part:
