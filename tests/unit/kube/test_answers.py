@@ -82,3 +82,33 @@ def test_an_answer_that_is_no_status_is_a_resource_that_is_not_served_or_a_fault
 
 def test_a_long_answer_is_cut() -> None:
     assert len(answered(422, "x" * 100_000).message) < 1200
+
+
+def test_a_right_that_the_rollout_account_lacks_is_told_with_commands_that_grant_it() -> None:
+    said = (
+        'inferenceservices.serving.kserve.io "digits" is forbidden: '
+        'User "system:serviceaccount:ml:playbill-rollout" cannot patch resource '
+        '"inferenceservices" in API group "serving.kserve.io" in the namespace "ml"'
+    )
+    found = trouble(code=403, status={"message": said}, doing="apply it")
+
+    assert isinstance(found, Stalled)
+    assert found.reason == "Forbidden"
+    assert "no right to patch inferenceservices.serving.kserve.io" in found.message
+    for command in (
+        "`kubectl create serviceaccount playbill-rollout -n ml`",
+        "`kubectl create role playbill-rollout-inferenceservices.serving.kserve.io -n ml "
+        "--verb=get,create,patch,delete --resource=inferenceservices.serving.kserve.io`",
+        "--serviceaccount=ml:playbill-rollout`",
+    ):
+        assert command in found.message
+
+
+def test_a_right_that_the_operator_itself_lacks_is_told_as_its_own() -> None:
+    said = (
+        'secrets is forbidden: User "system:serviceaccount:playbill-system:playbill" cannot '
+        'impersonate resource "serviceaccounts" in API group "" in the namespace "ml"'
+    )
+    found = trouble(code=403, status={"message": said}, doing="get it")
+
+    assert "the operator's account has no right to impersonate serviceaccounts" in found.message
