@@ -16,6 +16,7 @@ from playbill.audit_cli import audit
 from playbill.check_cli import check
 from playbill.fetch.command import fetch
 from playbill.logs import configure
+from playbill.plan_cli import plan
 from playbill.settings import LogFormat, Settings
 
 _DEFAULTS = Settings()
@@ -164,6 +165,7 @@ def run(**options: object) -> None:
 main.add_command(audit)
 main.add_command(fetch)
 main.add_command(check)
+main.add_command(plan)
 
 
 if __name__ == "__main__":

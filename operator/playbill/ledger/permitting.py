@@ -54,7 +54,7 @@ def refuse_rollout(
     `running` is the commit or the version that the workload runs, None when there is none.
     What runs already is never judged again.
     """
-    case = _following(intent, view, running=running, now=now)
+    case = following(intent, view, running=running, now=now)
     if case is None or intent.oversight is None:
         return None
     try:
@@ -68,7 +68,7 @@ def lacking(intent: StageIntent, view: View, *, now: int) -> Needed:
     over, artifact = intent.oversight, view.artifact(intent.artifact)
     if over is None or intent.leaving or intent.rollback is not None:
         return Needed()
-    cases = [_following(intent, view, running=None, now=now)]
+    cases = [following(intent, view, running=None, now=now)]
     try:
         version = asked_version(intent, artifact)
     except Trouble:
@@ -104,8 +104,9 @@ def promotion(intent: StageIntent, over: Oversight, view: View, *, version: str,
     )
 
 
-def _following(intent: StageIntent, view: View, *, running: str | None, now: int) -> Case | None:
-    """The case of a workload that is to follow; None when it need not be judged."""
+def following(intent: StageIntent, view: View, *, running: str | None, now: int) -> Case | None:
+    """The case of a workload that is to follow who holds the stage; None when it need not be
+    judged: it runs that already, or nobody holds it."""
     over, artifact = intent.oversight, view.artifact(intent.artifact)
     winner = artifact.winner(intent.stage)
     if over is None or winner is None or running in (winner.version, winner.commit):

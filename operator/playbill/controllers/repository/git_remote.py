@@ -94,7 +94,10 @@ class GitRemote:
                 self._remember(intent, answer)
         filled = [self._with_commit(i) for i in intents]
         wanting = [i for i in filled if isinstance(i, VersionIntent) and _wants_base(i)]
-        filled = await self._with_evidence(filled)
+        if self._seen is not None and any(map(_is_overseen, filled)):
+            snapshot = self._seen[1]
+            view = View(snapshot.ledger, snapshot.oids, author=self.state.author)
+            filled = await self.gather(filled, view)
         bases = await self._bases({i.commit for i in wanting if isinstance(i.commit, str)})
         return [self._with_base(i, bases) for i in filled]
 
@@ -106,12 +109,8 @@ class GitRemote:
             return intent
         return replace(intent, commit=self.state.resolved[intent.asker.uid].commit)
 
-    async def _with_evidence(self, intents: Sequence[AnyIntent]) -> list[AnyIntent]:
-        """Read what the policies want to know of the promotions among them, if it is not known."""
-        if self._seen is None or not any(map(_is_overseen, intents)):
-            return list(intents)
-        snapshot = self._seen[1]
-        view = View(snapshot.ledger, snapshot.oids, author=self.state.author)
+    async def gather(self, intents: Sequence[AnyIntent], view: View) -> list[AnyIntent]:
+        """Read what policies want to know of the promotions among them, if it is not known."""
         now = int(time.time())
         facts: set[FactsKey] = set()
         tags: set[str] = set()
