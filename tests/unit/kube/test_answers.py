@@ -97,7 +97,7 @@ def test_a_right_that_the_rollout_account_lacks_is_told_with_commands_that_grant
     assert "no right to patch inferenceservices.serving.kserve.io" in found.message
     for command in (
         "`kubectl create serviceaccount playbill-rollout -n ml`",
-        "`kubectl create role playbill-rollout-inferenceservices.serving.kserve.io -n ml "
+        "`kubectl create role playbill-rollout-inferenceservices.serving.kserve.io -n ml ",
         "--verb=get,create,patch,delete --resource=inferenceservices.serving.kserve.io`",
         "--serviceaccount=ml:playbill-rollout`",
     ):
