@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -21,6 +22,9 @@ from playbill.settings import LogFormat, Settings
 
 _DEFAULTS = Settings()
 GARBAGE_OBJECTS = 50_000
+RECURSION = 60_000
+"""Frames: the API server takes objects that are nested 10,000 deep, and each level takes a few.
+With Python's own limit one such object would end the reading of a whole list."""
 
 
 @click.group(context_settings={"auto_envvar_prefix": "PLAYBILL", "max_content_width": 100})
@@ -153,6 +157,7 @@ def run(**options: object) -> None:
     # Most of the heap lives on: looking through it for garbage each 700 objects took a tenth
     # of a second at a time, in the midst of a pass.
     gc.set_threshold(GARBAGE_OBJECTS)
+    sys.setrecursionlimit(RECURSION)
     configure(settings.log_format, settings.log_level)
     try:
         code = asyncio.run(run_operator(settings))
