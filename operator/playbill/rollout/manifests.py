@@ -13,16 +13,14 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard, cast
+from typing import Any, TypeGuard, cast
 
 from playbill.api.base import GROUP
 from playbill.api.errors import Stalled
 from playbill.api.stage_assignment import StageAssignment
+from playbill.rollout.facts import Facts
 from playbill.rollout.objects import Manifest, our_labels, owner_reference, sealed, without_nulls
 from playbill.rollout.tokens import JSON, has_token, substitute
-
-if TYPE_CHECKING:
-    from playbill.rollout.render import Facts
 
 # Both become parts of an address on the API server.
 _API_VERSION = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9][a-z0-9]*")

@@ -14,6 +14,7 @@ from playbill.api.base import GROUP
 from playbill.api.errors import Stalled
 from playbill.api.rollout import HttpCheck, Verify
 from playbill.api.stage_assignment import StageAssignment
+from playbill.rollout.facts import Facts
 from playbill.rollout.judge import Failed, Progressing, RolledOut, Verdict
 from playbill.rollout.objects import (
     ASSIGNMENT_LABEL,
@@ -23,7 +24,7 @@ from playbill.rollout.objects import (
     owner_reference,
     without_nulls,
 )
-from playbill.rollout.render import Facts, Rendering
+from playbill.rollout.render import Rendering
 from playbill.rollout.tokens import substitute
 
 VERIFIES_LABEL = f"{GROUP}/verifies"

@@ -9,7 +9,8 @@ from playbill.kube.answers import Conflict
 from playbill.kube.client import Kube, Object
 from playbill.kube.resources import DEPLOYMENTS, STAGE_ASSIGNMENTS
 from playbill.kube.workload import bring_in_step
-from playbill.rollout.render import Facts, Rendering, render
+from playbill.rollout.facts import Facts
+from playbill.rollout.render import Rendering, render
 
 NAME = "digits-prod"
 NOWHERE = {"kubernetes.io/hostname": "no-such-node"}

@@ -18,10 +18,10 @@ from playbill.controllers.objects.manifest_objects import InStep, ManifestObject
 from playbill.kube.answers import Conflict
 from playbill.kube.client import Kube, Object
 from playbill.kube.resources import STAGE_ASSIGNMENTS
+from playbill.rollout.facts import Facts
 from playbill.rollout.judge import Failed, Progressing, RolledOut
 from playbill.rollout.judge_objects import judge_objects
 from playbill.rollout.manifests import ObjectKey, render_manifests
-from playbill.rollout.render import Facts
 
 pytestmark = pytest.mark.usefixtures("cluster")
 

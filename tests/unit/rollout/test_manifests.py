@@ -6,9 +6,9 @@ import pytest
 
 from playbill.api.errors import Stalled
 from playbill.api.stage_assignment import StageAssignment
+from playbill.rollout.facts import Facts
 from playbill.rollout.manifests import ObjectKey, render_manifests
 from playbill.rollout.objects import Manifest, seal_of
-from playbill.rollout.render import Facts
 
 FACTS = Facts(
     model="digits",

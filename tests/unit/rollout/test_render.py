@@ -8,11 +8,11 @@ import pytest
 from playbill.api.errors import Stalled
 from playbill.api.stage_assignment import StageAssignment
 from playbill.rollout.drift import in_step
+from playbill.rollout.facts import Facts
 from playbill.rollout.render import (
     ASSIGNMENT_LABEL,
     HASH_ANNOTATION,
     TEMPLATE_ANNOTATION,
-    Facts,
     Rendering,
     render,
 )

@@ -9,8 +9,9 @@ from tests.unit.controllers.objects import stage
 
 from playbill.api.errors import Stalled
 from playbill.api.stage_assignment import StageAssignment
+from playbill.rollout.facts import Facts
 from playbill.rollout.judge import Failed, Progressing, RolledOut
-from playbill.rollout.render import Facts, render
+from playbill.rollout.render import render
 from playbill.rollout.verifying import VERIFIES_LABEL, job_of, verified
 
 FACTS = Facts(model="digits", version="v2.0.0", commit="c" * 40, stage="prod")

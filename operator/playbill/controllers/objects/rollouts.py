@@ -27,10 +27,11 @@ from playbill.controllers.status.bounds import NAME, TAG, TEXT, cut
 from playbill.controllers.status.stage_status import Serving
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView
+from playbill.rollout.facts import Facts
 from playbill.rollout.fetched import Fetched, worst_outcome
 from playbill.rollout.fetching import FetchDefaults
 from playbill.rollout.judge import Failed, Progressing, RolledOut, Verdict
-from playbill.rollout.render import Facts, Rendering, render
+from playbill.rollout.render import Rendering, render
 from playbill.rollout.revisions import revision_name
 
 UNTOLD = frozenset({"KindNotServed", "OwnerReplaced"})

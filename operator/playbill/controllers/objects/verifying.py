@@ -11,10 +11,11 @@ from playbill.kube.answers import Conflict
 from playbill.kube.client import Kube
 from playbill.kube.resources import JOBS, PODS
 from playbill.rollout.explain import diagnose
+from playbill.rollout.facts import Facts
 from playbill.rollout.judge import RolledOut, Verdict
 from playbill.rollout.objects import Manifest
 from playbill.rollout.ownership import refuse_foreign
-from playbill.rollout.render import Facts, Rendering
+from playbill.rollout.render import Rendering
 from playbill.rollout.verifying import VERIFIES_LABEL, job_of, verified
 
 MANAGER = "playbill"

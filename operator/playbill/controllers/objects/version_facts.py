@@ -11,7 +11,7 @@ from playbill.controllers.inventory.store import key_of
 from playbill.controllers.objects.shell import Shell
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView
-from playbill.rollout.render import Facts
+from playbill.rollout.facts import Facts
 
 
 def version_facts(
