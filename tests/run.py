@@ -77,6 +77,7 @@ def stages(*, ours: bool, was_up: bool) -> list[Stage]:
         Stage("packages", (sys.executable, "-m", "tests.run", "packages"), needed=True),
         Stage("unit", (*PYTEST, "tests/unit", "tests/simulation")),
         Stage("git and GTO", (*PYTEST, "tests/git", "tests/conformance", "tests/examples")),
+        Stage("fetching", (*SIDE_BY_SIDE, "tests/fetch")),
     ]
     if ours and not was_up:
         found.append(Stage("build Kubernetes", (*LOCAL, "build"), needed=True))

@@ -19,11 +19,11 @@ ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("server")
 
 
-def load_image(name: str, *, file: Path, context: Path) -> None:
+def load_image(name: str, *, file: Path, context: Path, target: str = "") -> None:
     """Build an image and load it into the node; an unchanged one is there already."""
     done = subprocess.run(
         [sys.executable, "-m", "deploy.local", "image", name,
-         "--file", str(file), "--context", str(context)],
+         "--file", str(file), "--context", str(context), f"--target={target}"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

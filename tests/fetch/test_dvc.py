@@ -201,6 +201,7 @@ def test_a_remote_is_chosen_by_name(fetch: Fetcher, project: Project, tmp_path: 
     missing = fetched(fetch, project, "model.pkl", digest)
     project.write("note", b"1")
     ended = fetched(fetch, project, "model.pkl", digest, remote="full")
+    fetch.name = "v2.0.0-aaaa"
     project.write("note", b"2")
     unknown = fetched(fetch, project, "other.pkl", digest)
 
@@ -328,7 +329,9 @@ def test_a_file_that_is_here_and_right_is_not_fetched_again(
         gateway.suffer(Fault(on=big[2:], status=503))
         broken = fetched(fetch, project, "bundle", digest, remote="faulty")
         gateway.suffer(None)
+        web.stop()
         before = len(web.requests)
+        web.start()
         ended = fetched_again(fetch, project, "bundle", digest, remote="faulty")
 
     assert (broken.code, broken.word["reason"]) == (69, "Unavailable"), broken.log
