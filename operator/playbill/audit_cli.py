@@ -21,7 +21,7 @@ from playbill.git.notes import list_notes, read_notes
 from playbill.git.project import read_projects
 from playbill.git.tags import read_tags
 from playbill.ledger.accounts import Account, accounts, by_tag, how_ended, recorded_by
-from playbill.ledger.audit import Line, parse_note
+from playbill.ledger.audit import Line, parse_note, taken_back
 from playbill.ledger.fold import fold
 from playbill.ledger.state import Ledger
 
@@ -229,7 +229,10 @@ def _end(account: Account) -> str:
     if tenure.until is None or event is None:
         return "now"
     by = f"{account.successor} ({event.tag})" if account.successor else event.tag
-    return f"{timestamp(tenure.until)}, {how_ended(event)} by {by}"
+    if back := taken_back(tenure):
+        why = f"{back.reason}: {back.message}" if back.message else back.reason
+        return f"{timestamp(tenure.until)}, rolled back to {by}, for {why}"
+    return f"{timestamp(tenure.until)}, {how_ended(tenure)} by {by}"
 
 
 def _nobody(stories: Sequence[Sequence[Account]], stage: str | None, at: datetime) -> str:

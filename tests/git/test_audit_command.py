@@ -286,3 +286,20 @@ def test_the_command_changes_nothing_and_needs_no_home(history: History, tmp_pat
     assert done.returncode == 0, done.stderr
     assert "v1.1.0" in done.stdout
     assert sorted(p for p in history.clone.rglob("*") if "index" not in p.name) == before
+
+
+def test_a_version_that_was_taken_back_is_told_with_what_took_its_place_and_why(
+    history: History,
+) -> None:
+    remote, dev = history.remote, "digits#dev#"
+    first, second = remote.git("rev-parse", "main~1"), remote.git("rev-parse", "main")
+    why = {message.REASON: "rollback from v1.1.0 (CrashLoop): exit code 7"}
+    tag(remote, f"{dev}5", first, MAY_1 + DAY, **OURS)
+    tag(remote, f"{dev}6", second, MAY_1 + 2 * DAY, **OURS)
+    tag(remote, f"{dev}7", first, MAY_1 + 3 * DAY, **OURS, **why)
+    subprocess.run(["git", "-C", str(history.clone), "fetch", "-q", "--tags"], check=True)
+    text = history.audit("--model", "digits", "--stage", "dev").stdout
+    assert (
+        "until        2026-05-04T00:00:00Z, rolled back to v1.0.0 (digits#dev#7), "
+        "for CrashLoop: exit code 7" in text
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 from playbill.api.times import timestamp
 from playbill.ledger.aliases import told
-from playbill.ledger.audit import Line
+from playbill.ledger.audit import Line, taken_back
 from playbill.ledger.events import Assignment, Deregistration, LedgerEvent
 from playbill.ledger.message import (
     ARTIFACT_DIGEST,
@@ -59,12 +59,17 @@ class Account:
         return {key: value for key, value in found.items() if value or key == "until"}
 
     def _ended(self) -> dict[str, str]:
-        event = self.tenure.ended_by
+        event, back = self.tenure.ended_by, taken_back(self.tenure)
         if event is None:
             return {}
-        return {"tag": event.tag, "how": how_ended(event)} | (
-            {"version": self.successor} if self.successor else {}
-        )
+        found = {
+            "tag": event.tag,
+            "how": how_ended(self.tenure),
+            "version": self.successor,
+            "reason": back.reason if back else "",
+            "message": back.message if back else "",
+        }
+        return {key: value for key, value in found.items() if value}
 
 
 def accounts(
@@ -111,11 +116,11 @@ def recorded_by(event: LedgerEvent) -> dict[str, str]:
     return {key: value for key, value in found.items() if value}
 
 
-def how_ended(event: LedgerEvent) -> str:
+def how_ended(tenure: Tenure) -> str:
     """What the tag that ended a tenure did to it."""
-    match event:
+    match tenure.ended_by:
         case Assignment():
-            return "replaced"
+            return "rolled-back" if taken_back(tenure) else "replaced"
         case Deregistration():
             return "deregistered"
         case _:

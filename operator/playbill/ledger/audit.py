@@ -19,10 +19,12 @@ from typing import Final, Literal, NamedTuple, get_args
 from playbill.api.times import timestamp
 from playbill.ledger.events import Assignment, LedgerEvent, Registration
 from playbill.ledger.message import CHANGE, CLUSTER, REASON, REQUESTED_BY, RESOURCE
+from playbill.ledger.rollbacks import Told as RollbackTold
+from playbill.ledger.rollbacks import told_by as rollback_told_by
 from playbill.ledger.state import ArtifactState
 from playbill.ledger.story import Tenure, timelines
 
-Outcome = Literal["recorded", "available", "failed", "replaced", "unassigned"]
+Outcome = Literal["recorded", "available", "failed", "rolled-back", "replaced", "unassigned"]
 Told = Mapping["Identity", str]
 """The lines of one cluster that are there, with the resource that each speaks of."""
 
@@ -59,7 +61,7 @@ class Identity(NamedTuple):
 class Line:
     """One line; `seconds` since the epoch, `details` in the order in which they are written.
 
-    The keys that we write: tag, after (seconds, with an `s`), by and by-tag (what replaced it),
+    The keys that we write: tag, after (seconds, with an `s`), by and by-tag (what came after it),
     asked-by, change, reason, message, images, digest, cluster, resource.
     """
 
@@ -255,7 +257,10 @@ class _Teller:
                 pass
             case Assignment() as next_one:
                 said = {"by": self.versions.get(next_one.tag, ""), "by-tag": next_one.tag}
-                yield self._line("replaced", tenure, next_one.seconds, said)
+                back = taken_back(tenure)
+                said |= {"reason": back.reason, "message": back.message} if back else {}
+                yield self._line("rolled-back" if back else "replaced",
+                                 tenure, next_one.seconds, said)  # fmt: skip
             case event:
                 said = {"by-tag": event.tag, **asked(event)}
                 yield self._line("unassigned", tenure, event.seconds, said)
@@ -273,6 +278,12 @@ class _Teller:
             version=tenure.version,
             details={"tag": tag, **given, **ours},
         )
+
+
+def taken_back(tenure: Tenure) -> RollbackTold | None:
+    """Why a tenure was ended by a rollback of this very version; None when it was not."""
+    told = rollback_told_by(tenure.ended_by) if tenure.ended_by is not None else None
+    return told if told is not None and told.version == tenure.version else None
 
 
 def asked(event: LedgerEvent) -> dict[str, str]:

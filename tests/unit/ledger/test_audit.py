@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playbill.ledger import message
+from playbill.ledger.accounts import accounts
 from playbill.ledger.audit import (
     Due,
     Identity,
@@ -127,6 +128,48 @@ def test_an_assignment_is_recorded_and_in_the_end_replaced() -> None:
     assert replaced.seconds == 200
     assert replaced.details["by"] == "v2.0.0"
     assert replaced.details["by-tag"] == "m#prod#2"
+
+
+BACK = {message.REASON: "rollback from v2.0.0 (CrashLoop): exit code 7"}
+
+
+def test_what_failed_and_was_taken_back_is_not_replaced_but_rolled_back_with_the_reason() -> None:
+    found = due(FIRST, SECOND, ours("m#prod#3", "c1", 300, **BACK))
+    assert words(found) == [
+        ("c1", "recorded", "m#prod#1"),
+        ("c2", "recorded", "m#prod#2"),
+        ("c1", "replaced", "m#prod#1"),
+        ("c1", "recorded", "m#prod#3"),
+        ("c2", "rolled-back", "m#prod#2"),
+    ]
+    line = found[-1].line
+    assert line.format().startswith(
+        "1970-01-01T00:05:00Z prod rolled-back m v2.0.0 · tag=m#prod#2 · by=v1.0.0 · "
+        "by-tag=m#prod#3 · reason=CrashLoop · message=exit code 7 · cluster=demo"
+    )
+    assert parse_line(line.format()) == line
+
+
+def test_an_account_of_a_rollback_tells_why_it_was_taken_back() -> None:
+    back = ours("m#prod#3", "c1", 300, **BACK)
+    artifact = fold([*VERSIONS, FIRST, SECOND, back]).artifacts["m"]
+    told = [each.to_json().get("endedBy") for each in accounts(artifact, "prod", {})]
+    assert told == [
+        {"tag": "m#prod#2", "how": "replaced", "version": "v2.0.0"},
+        {
+            "tag": "m#prod#3",
+            "how": "rolled-back",
+            "version": "v1.0.0",
+            "reason": "CrashLoop",
+            "message": "exit code 7",
+        },
+        None,
+    ]
+
+
+def test_a_rollback_of_another_version_replaces_as_any_assignment_does() -> None:
+    found = due(FIRST, ours("m#prod#2", "c2", 300, **BACK))
+    assert words(found)[-1] == ("c1", "replaced", "m#prod#1")
 
 
 def test_who_asked_and_why_stands_in_the_line() -> None:
