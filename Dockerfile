@@ -50,6 +50,9 @@ RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.crt \
 FROM base AS fetch
 COPY --from=fetch-dependencies /opt/fetch /opt/venv
 COPY --from=package /opt/package /opt/venv
+# The lock has all that the two commands of this image import.
+RUN playbill fetch --help >/dev/null && playbill check --help >/dev/null && \
+    python3 -c 'import playbill.fetch.run, playbill.fetch.dvc_source, botocore, dvc_s3, dvc_http'
 ARG VERSION=""
 ARG REVISION=""
 LABEL org.opencontainers.image.title="playbill-fetch" \

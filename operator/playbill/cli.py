@@ -6,18 +6,15 @@ import asyncio
 import gc
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import get_args
+from typing import ClassVar, get_args
 
 import click
 
 from playbill import __version__
 from playbill.api.errors import Trouble
-from playbill.audit_cli import audit
-from playbill.check_cli import check
-from playbill.fetch.command import fetch
 from playbill.logs import configure
-from playbill.plan_cli import plan
 from playbill.settings import LogFormat, Settings
 
 _DEFAULTS = Settings()
@@ -27,7 +24,33 @@ RECURSION = 60_000
 With Python's own limit one such object would end the reading of a whole list."""
 
 
-@click.group(context_settings={"auto_envvar_prefix": "PLAYBILL", "max_content_width": 100})
+class _Commands(click.Group):
+    """Those beside `run`, each imported when it is asked for: the image that fetches has what
+    `fetch` and `check` need, and nothing of what the others do."""
+
+    modules: ClassVar = {
+        "audit": "playbill.audit_cli",
+        "check": "playbill.check_cli",
+        "fetch": "playbill.fetch.command",
+        "plan": "playbill.plan_cli",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, sorted."""
+        return sorted({*super().list_commands(ctx), *self.modules})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in self.modules:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = getattr(import_module(self.modules[cmd_name]), cmd_name)
+        return found
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"auto_envvar_prefix": "PLAYBILL", "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="playbill")
 def main() -> None:
     """A git-backed model registry for Kubernetes.
@@ -165,12 +188,6 @@ def run(**options: object) -> None:
         raise click.ClickException(trouble.message) from None
     # A lost lease must end the process now: no thread of it may push once more.
     os._exit(code)
-
-
-main.add_command(audit)
-main.add_command(fetch)
-main.add_command(check)
-main.add_command(plan)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`playbill fetch` as its image has it: a process, in an environment of its own lock."""
 
+import fcntl
 import json
 import os
 import signal
@@ -12,19 +13,25 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 VENV = ROOT / ".venv-fetch"
 PYTHON = VENV / "bin/python"
+READY = VENV / ".ready"
 
 
 def make_environment() -> None:
     """What requirements-fetch.lock names, and nothing of the tests' own environment."""
-    ready, lock = VENV / ".ready", ROOT / "requirements-fetch.lock"
-    if ready.exists() and ready.stat().st_mtime >= lock.stat().st_mtime:
-        return
+    lock = ROOT / "requirements-fetch.lock"
+    with lock.open() as alone:  # tests run side by side
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        if not READY.exists() or READY.stat().st_mtime < lock.stat().st_mtime:
+            _make_environment(lock)
+            READY.touch()
+
+
+def _make_environment(lock: Path) -> None:
     uv = str(Path(sys.executable).parent / "uv")
     subprocess.run([uv, "venv", "-q", "--clear", "--python", sys.executable, VENV], check=True)
     subprocess.run(
         [uv, "pip", "install", "-q", "--python", PYTHON, "--require-hashes", "-r", lock], check=True
     )
-    ready.touch()
 
 
 @dataclass(frozen=True, slots=True)

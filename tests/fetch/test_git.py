@@ -1,11 +1,12 @@
 """What git itself holds, at one commit."""
 
 import hashlib
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fetch.program import Fetcher
+from tests.fetch.program import PYTHON, ROOT, Fetcher
 from tests.servers import GitHttpServer, Remote
 
 MODEL = bytes(range(256)) * 8192
@@ -131,3 +132,13 @@ def test_a_wrong_call_says_so_in_its_last_word(fetch: Fetcher, options: dict[str
     ended = fetch(**options)
 
     assert (ended.code, ended.word["reason"]) == (64, "InvalidArguments"), ended.log
+
+
+@pytest.mark.parametrize("command", ["fetch", "check"])
+def test_the_images_own_lock_has_what_its_commands_import(environment: None, command: str) -> None:
+    done = subprocess.run(
+        [PYTHON, "-m", "playbill.cli", command, "--help"],
+        env={"PYTHONPATH": str(ROOT / "operator")}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
