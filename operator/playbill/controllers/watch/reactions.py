@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from playbill.api.base import REQUESTED_AT
 from playbill.api.errors import Trouble
 from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
@@ -27,7 +28,7 @@ from playbill.controllers.inventory.store import Asking, Resource, Store, key_of
 from playbill.controllers.watch.queue import KeyedQueue
 from playbill.metrics import Metrics
 
-Identity = tuple[str, int, str | None]
+Identity = tuple[str, int, str | None, str | None]
 """Uid, generation and deletion timestamp: what others depend on."""
 
 RECOUNT_SECONDS = 1.0
@@ -242,7 +243,8 @@ class Reactions:
 
 def _identity(resource: Resource) -> Identity:
     meta = resource.metadata
-    return meta.uid, meta.generation, meta.deletion_timestamp
+    again = meta.annotations.get(REQUESTED_AT)
+    return meta.uid, meta.generation, meta.deletion_timestamp, again
 
 
 def _declares(version: ModelVersion) -> bool:
