@@ -77,9 +77,10 @@ class VersionIntent(Intent):
     """A ModelVersion. `commit` is its revision resolved, the trouble with that, or None
     while nobody has asked; `pinned` says that the spec names the commit by its 40 digits;
     `status_version` is the number that was allotted before; `users` are live assignments
-    that name this version; `uri` and `digest` tell of bytes outside of git. `may_alias` says
-    that a taken commit may be replaced by an alias, `was_alias` that the version was recorded
-    on one before; `base` is `commit` as an alias would stand on it, None while nobody has asked."""
+    that name this version, `runners` those whose workload needs it; `uri` and `digest` tell of
+    bytes outside of git. `may_alias` says that a taken commit may be replaced by an alias,
+    `was_alias` that the version was recorded on one before; `base` is `commit` as an alias would
+    stand on it, None while nobody has asked."""
 
     version: str | None = None
     status_version: str | None = None
@@ -88,6 +89,7 @@ class VersionIntent(Intent):
     commit: str | Trouble | None = None
     deregistered: bool = False
     users: tuple[str, ...] = field(default=())
+    runners: tuple[str, ...] = field(default=())
     uri: str | None = None
     digest: str | None = None
     may_alias: bool = False

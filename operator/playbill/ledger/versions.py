@@ -284,9 +284,10 @@ def _deregister(
     intent: VersionIntent, view: View, artifact: ArtifactView, known: VersionState, now: int
 ) -> Write:
     holding = _stages_held(artifact, known.version)
-    if holding or intent.users:
+    if holding or intent.users or intent.runners:
         who = [f"it holds the stage {s}" for s in holding]
         who += [f"StageAssignment {u} names it" for u in intent.users]
+        who += [f"the workload of StageAssignment {r} needs it" for r in intent.runners]
         raise Waiting(
             "InUse",
             f"{known.version} cannot be deregistered yet: {', '.join(who)}. "

@@ -171,7 +171,7 @@ def test_without_its_model_or_while_suspended_nothing_is_intended(registry: Regi
 
 def test_a_version_s_intent_knows_its_commit_and_its_users(registry: Registry) -> None:
     state = registry.catalogue.state_of(registry.model())
-    found = registry.version(version="1.0.0")
+    found = registry.version(version="1.0.0", deregistered=True)
     registry.stage("digits-prod", version="v1.0.0")
     registry.stage("digits-dev", stage="dev", version="2.0.0")
     registry.stage("digits-any", stage="any")
@@ -179,6 +179,45 @@ def test_a_version_s_intent_knows_its_commit_and_its_users(registry: Registry) -
     intent = registry.catalogue.intend(found)
     assert isinstance(intent, VersionIntent)
     assert (intent.commit, intent.users) == (commit(4), ("digits-prod",))
+
+
+ROLLOUT = {"template": {"spec": {"containers": [{"name": "server"}]}}}
+
+
+def runners(registry: Registry, found: Asking) -> tuple[str, ...]:
+    intent = registry.catalogue.intend(found)
+    assert isinstance(intent, VersionIntent)
+    return intent.runners
+
+
+@pytest.mark.parametrize(
+    ("status", "needed"),
+    [
+        ({}, False),
+        ({"workload": {"name": "m", "version": "v1.0.0"}}, True),
+        ({"workload": {"name": "m", "version": "v2.0.0"}}, False),
+    ],
+)
+def test_a_version_that_a_workload_runs_still_has_a_user(
+    registry: Registry, status: Any, needed: bool
+) -> None:
+    registry.model()
+    found = registry.version(version="1.0.0", deregistered=True)
+    registry.stage("digits-prod", status=status, rollout=ROLLOUT)
+    assert runners(registry, found) == (("digits-prod",) if needed else ())
+
+
+def test_a_workload_in_another_namespace_counts_if_its_repository_can_be_read(
+    registry: Registry,
+) -> None:
+    registry.model()
+    found = registry.version(version="1.0.0", deregistered=True)
+    there = registry.catalogue.state_of(registry.model(namespace="there"))
+    status = {"workload": {"name": "m", "version": "v1.0.0"}}
+    registry.stage(namespace="there", status=status, rollout=ROLLOUT)
+    assert runners(registry, found) == ("there/digits-prod",)
+    there.trouble = Stalled("AuthenticationFailed", "no password")
+    assert runners(registry, found) == ()
 
 
 def test_a_commit_found_for_an_older_spec_is_not_taken(registry: Registry) -> None:

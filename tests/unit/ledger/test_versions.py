@@ -237,12 +237,17 @@ def test_what_was_never_registered_cannot_be_deregistered() -> None:
 
 def test_deregistering_waits_while_a_stage_or_an_assignment_uses_the_version() -> None:
     stages = [tag("m#dev#1", 1, 10), tag("m#prod#2", 1, 11)]
-    used = intent(deregistered=True, users=("m-live",))
+    used = intent(deregistered=True, users=("m-live",), runners=("there/m-prod",))
     found = decided(used, tag("m@v1.0.0", 1, 1), *stages)
     assert isinstance(found, Waiting)
     assert found.reason == "InUse"
-    for word in ("the stage dev", "the stage prod", "StageAssignment m-live names it"):
-        assert word in found.message
+    for words in (
+        "the stage dev",
+        "the stage prod",
+        "StageAssignment m-live names it",
+        "the workload of StageAssignment there/m-prod needs it",
+    ):
+        assert words in found.message
     assert "Put another version there, or remove the assignment" in found.message
 
 

@@ -7,6 +7,7 @@ namespaces are the same model, and their versions and stages have one owner.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from playbill.api.adoption import Adopt
@@ -15,6 +16,7 @@ from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.repository import Repository
+from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.adopted import is_adopted
 from playbill.controllers.inventory.evidence import Declared, with_evidence
 from playbill.controllers.inventory.intents import intent_of, refuse_claimed, unnamed
@@ -22,10 +24,11 @@ from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
 from playbill.controllers.inventory.ledger_span import known_since
 from playbill.controllers.inventory.policies import rules_for
 from playbill.controllers.inventory.repository_state import RepositoryState
+from playbill.controllers.inventory.running import in_use
 from playbill.controllers.inventory.store import Asking, Store, key_of, slot_of
 from playbill.git.url import UrlPolicy, parse_url
 from playbill.ledger.evidence import Evidence
-from playbill.ledger.intents import AnyIntent, StageIntent
+from playbill.ledger.intents import AnyIntent, StageIntent, VersionIntent
 from playbill.ledger.policy import Oversight
 from playbill.ledger.view import Author
 
@@ -202,10 +205,12 @@ class Catalogue:
             artifact=model.artifact,
             may_alias=model.spec.on_commit_taken == "Alias",
             commit=state.commit_for(meta.uid, meta.generation),
-            users=self._users(resource),
+            users=self._users(resource, names),
             since=known_since(model, state.view) if state.view else 0,
             read_only=adopted,
         )
+        if isinstance(intent, VersionIntent):
+            intent = replace(intent, runners=tuple(self._users(resource, needs)))
         intent = intent if self.names_actors else unnamed(intent)
         return self._overseen(intent, resource, state)
 
@@ -232,17 +237,34 @@ class Catalogue:
         state = self._states[place]
         return state.view is not None or not isinstance(state.trouble, Stalled | Waiting)
 
-    def _users(self, resource: Asking) -> list[str]:
-        """The live assignments that name a version."""
-        slot = slot_of(resource) if isinstance(resource, ModelVersion) else None
-        if slot is None or isinstance(resource, RegisteredModel):
-            return []
-        version = slot.removeprefix("@")
-        return [
-            a.metadata.name
-            for a in self._store.assignments(resource.metadata.namespace, resource.spec.model)
-            if a.spec.version and a.spec.version.removeprefix("v") == version
-        ]
+    def _users(
+        self, resource: Asking, has: Callable[[StageAssignment, str], bool]
+    ) -> Iterator[str]:
+        """The live assignments that have to do with a version that is to be deregistered, in all
+        namespaces of whoever can read the repository."""
+        model, slot = self.model_of(resource), None
+        if isinstance(resource, ModelVersion) and resource.spec.deregistered:
+            slot = slot_of(resource)
+        if slot is None or model is None:
+            return
+        here, version = resource.metadata.namespace, slot.removeprefix("@")
+        for same in self.same_models(model):
+            meta = same.metadata
+            for assignment in self._store.assignments(meta.namespace, meta.name):
+                own = meta.namespace == here
+                if has(assignment, version) and (own or self._may_own(assignment)):
+                    name = assignment.metadata.name
+                    yield name if own else f"{meta.namespace}/{name}"
+
+
+def names(assignment: StageAssignment, version: str) -> bool:
+    """Whether its spec asks for this version, given without its v."""
+    return (assignment.spec.version or "").removeprefix("v") == version
+
+
+def needs(assignment: StageAssignment, version: str) -> bool:
+    """Whether its workload runs this version, or may have to go back to it."""
+    return any(each.removeprefix("v") == version for each in in_use(assignment))
 
 
 def _home_missing(model: RegisteredModel) -> Waiting:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 
 from playbill.api.errors import Retry, Stalled, Trouble
+from playbill.api.model_version import ModelVersion
 from playbill.api.stage_assignment import (
     FINALIZER,
     RolledBack,
@@ -13,7 +14,8 @@ from playbill.api.stage_assignment import (
     StageAssignmentStatus,
 )
 from playbill.controllers.inventory.kinds import RESOURCES
-from playbill.controllers.inventory.store import Asking
+from playbill.controllers.inventory.running import in_use_by
+from playbill.controllers.inventory.store import Asking, key_of
 from playbill.controllers.objects.deploying import refused
 from playbill.controllers.objects.judging import Judgement, is_hopeless, judge
 from playbill.controllers.objects.manifest_objects import STEADY_SECONDS
@@ -138,6 +140,7 @@ class StageAssignments:
             self.shell.look(judgement.state.key, GATHER_SECONDS)
         self._measure(assignment, judgement, status)
         self._count(assignment, serving)
+        self._let_go(assignment, status)
         looks = [_next_look(serving), _retried(judgement.trouble)]
         looks += [_retried(serving.held)] if serving else []
         return min((look for look in looks if look is not None), default=None)
@@ -215,6 +218,20 @@ class StageAssignments:
                 self.shell.store.put("StageAssignment", fresh)
             raise
         self.shell.store.put("StageAssignment", raw)
+
+    def _let_go(self, assignment: StageAssignment, status: StageAssignmentStatus) -> None:
+        """Have versions looked at that are to be deregistered when no workload needs them."""
+        catalogue, store = self.shell.catalogue, self.shell.store
+        model = catalogue.model_of(assignment)
+        if model is None or not in_use_by(assignment.status) - in_use_by(status):
+            return
+        for same in catalogue.same_models(model):
+            for part in store.of_model(same.metadata.namespace, same.metadata.name):
+                if not (isinstance(part, ModelVersion) and part.spec.deregistered):
+                    continue
+                state = catalogue.state_of(same)
+                state.candidates.add(key_of(part))
+                self.shell.look(state.key)
 
     def _count(self, assignment: StageAssignment, serving: Serving | None) -> None:
         """A rollback counts when the status first tells of it, not when the ledger reminds us."""
