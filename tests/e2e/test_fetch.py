@@ -24,6 +24,12 @@ from tests.servers.s3 import S3Server
 IMAGE = "playbill-fetch:dev"
 WEIGHTS = {V1: b"weights of v1\n", V2: b"weights of v2\n"}
 PASSWORD = "s3cret-of-git"
+RESTRICTED = {
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +42,8 @@ def fetch_image(node: None) -> str:
 def world(
     cluster: Kubectl, fetch_image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    """An operator, and a repository behind a password on a server that pods can reach."""
+    """An operator, and a repository behind a password on a server that pods can reach. The
+    namespace lets no pod in that is not of the restricted Pod Security Standard."""
     make_environment()
     directory = tmp_path_factory.mktemp("fetch")
     with (
@@ -48,6 +55,8 @@ def world(
         world.url = git.url("models.git")
         world.operator.environment["PLAYBILL_FETCH_IMAGE"] = fetch_image
         world.operator.start()
+        enforced = "pod-security.kubernetes.io/enforce=restricted"
+        cluster("label", "namespace", world.namespace, enforced)
         secret(world, "git", {"username": b"team", "password": PASSWORD.encode()})
         yield world
 
@@ -111,6 +120,7 @@ def rollout(served: Served, **fetch: Any) -> dict[str, Any]:
         command=["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/model"],
         args=[],
         readinessProbe={"httpGet": {"path": "/weights.txt", "port": 8080}, "periodSeconds": 1},
+        securityContext=RESTRICTED,
     )
     return {"template": template, "fetch": fetch, "onFailure": "Hold"}
 

@@ -100,6 +100,22 @@ def test_the_output_of_a_stage_is_found_by_dvc_lock(
     assert fetch.files() == {"model.txt": b"trained\n"}
 
 
+def test_an_output_that_git_keeps_in_place_of_dvc_comes_from_git(
+    fetch: Fetcher, project: Project
+) -> None:
+    project.run(
+        "dvc", "stage", "add", "-q", "--run", "-n", "train", "-O", "model.txt",
+        "echo trained > model.txt",
+    )  # fmt: skip
+    digest = f"md5:{md5_of(b'trained' + bytes([10]))}"
+    assert digest.removeprefix("md5:") in project.read("dvc.lock")
+
+    ended = fetched(fetch, project, "model.txt", digest)
+
+    assert ended.code == 0, ended.log
+    assert fetch.files() == {"model.txt": b"trained\n"}
+
+
 def test_a_tracked_file_comes_over_http(fetch: Fetcher, project: Project, web: FileServer) -> None:
     digest = project.track("model.pkl", MODEL)
     project.store("storage", web.url("dvc"))

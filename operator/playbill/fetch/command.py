@@ -106,6 +106,8 @@ def fetch(
     from playbill.fetch.order import Order  # noqa: PLC0415
 
     configure("text", "info")
+    for client in ("botocore", "aiobotocore", "s3fs", "fsspec", "urllib3", "dvc", "dvc_objects"):
+        logging.getLogger(client).setLevel(logging.ERROR)
     policy = UrlPolicy(allow_private=allow_private_addresses, allow_file=allow_file_urls)
     order = Order(policy=policy, **given)
     signal.signal(signal.SIGTERM, _interrupt)

@@ -61,6 +61,8 @@ class Downloads:
         resume = _resume(item, part)
         with item.open(resume) as stream, disk_troubles(), _opened(part) as file:
             found = self._receive(item, stream, file, part)
+            if not found.git:  # which hashes the size first, and nobody had told it
+                found = hash_file(part, item.path, dos2unix=item.dos2unix)
         resumed = stream.start > 0
         if (expected := _wrong(item, found)) is not None:
             part.unlink()
@@ -81,6 +83,7 @@ class Downloads:
         hasher = Hasher(size, dos2unix=item.dos2unix)
         had = _rehash(file, hasher, stream.start)
         self.progress.kept(had)
+        self.progress.expect(size)
         _note(part, validator=stream.validator)
         here = had
         try:

@@ -1,23 +1,19 @@
-"""What DVC tracks, from the project's remote: with DVC's own configuration, layout and transport.
+"""What DVC tracks, from the project's remote: in DVC's own layout, by its own transports.
 
-The one module that imports DVC. The project's `.dvc/config` is input from whoever may push: of a
-remote only the options that reach its bytes are taken, so that none of them names a file of this
-container, runs a program or turns off the checking of certificates.
+DVC names everything by its md5, so each file is checked as it comes, and can be gone on with.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from playbill.api.errors import Stalled, Trouble
+from playbill.fetch.dvc_remote import TAKEN, Remote
 from playbill.fetch.logins import StoreLogin
 from playbill.fetch.names import check_together, safe
 from playbill.fetch.records import Tracked
@@ -30,87 +26,13 @@ from playbill.fetch.trouble import (
     not_found,
     refused,
     unavailable,
-    unsupported,
 )
-from playbill.fetch.web import web_url, without_query
+from playbill.fetch.web import web_url
 from playbill.git.url import UrlPolicy, check_address
 
 CHUNK = 1 << 20
 LARGEST_LIST = 256 << 20
 """Of a directory's manifest: some two million files."""
-
-_TAKEN = {
-    "s3": {"url", "endpointurl", "region", "use_ssl", "allow_anonymous_login"},
-    "http": {"url", "auth", "user", "password", "custom_auth_header"},
-    "": {"url"},
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remote:
-    """A remote as `.dvc/config` has it, with the credentials of this container."""
-
-    name: str
-    url: str
-    options: Mapping[str, Any]
-
-    @property
-    def scheme(self) -> str:
-        """`s3`, `http` (also for https), or empty for a directory."""
-        scheme = urlsplit(self.url).scheme if "://" in self.url else ""
-        return "http" if scheme == "https" else scheme
-
-    @property
-    def address(self) -> str:
-        """For people."""
-        endpoint = str(self.options.get("endpointurl") or "")
-        place = f" at {without_query(endpoint)}" if endpoint else ""
-        return f"DVC remote {self.name} ({without_query(self.url)}{place})"
-
-
-def choose_remote(config: bytes, name: str, *, home: Path) -> Remote:
-    """The remote of that name, or the project's default, as DVC resolves it.
-
-    Raises Stalled: InvalidProject, NotFound, Unsupported.
-    """
-    from dvc.config import Config, ConfigError  # noqa: PLC0415 - only in the image that fetches
-    from dvc.fs import get_fs_config  # noqa: PLC0415
-
-    path = home / "dvc-config"
-    path.write_bytes(config)
-    try:
-        loaded = Config.validate(Config.load_file(str(path)))
-    except (ConfigError, ValueError) as error:
-        raise Stalled(
-            "InvalidProject", f".dvc/config: {' '.join(str(error).split())[:300]}"
-        ) from None
-    known = loaded.get("remote") or {}
-    name = name.lower() or (loaded.get("core") or {}).get("remote") or ""
-    if name not in known:
-        there = f"; there is {', '.join(sorted(known))[:200]}" if known else ""
-        which = f"no remote {name!r}" if name else "no default remote (see fetch.remote)"
-        raise not_found(f".dvc/config at this commit has {which}{there}")
-    try:
-        options = get_fs_config(loaded, name=name)
-    except (ConfigError, KeyError, RecursionError) as error:
-        raise Stalled("InvalidProject", f".dvc/config, remote {name}: {error}") from None
-    remote = Remote(name=name, url=str(options.get("url", "")), options=options)
-    _check_remote(remote)
-    return remote
-
-
-def _check_remote(remote: Remote) -> None:
-    if remote.scheme not in _TAKEN:
-        raise unsupported(
-            f"{remote.address}: only remotes that are a directory, http(s) or s3 can be fetched"
-        )
-    if remote.options.get("version_aware") or remote.options.get("worktree"):
-        raise unsupported(f"{remote.address} keeps versions of the cloud in place of md5s")
-    if remote.scheme == "" and not remote.url.startswith("/"):
-        raise unsupported(
-            f"{remote.address} is a directory beside the project: name it from the root, and "
-            "mount it there with fetch.volumeMounts"
-        )
 
 
 @dataclass(frozen=True)
@@ -135,11 +57,12 @@ class DvcSource:
         tracked = self.tracked
         if not tracked.md5.endswith(".dir"):
             name = safe(tracked.path.rpartition("/")[2])
-            return Listing(items=[self._item(name, tracked.md5)], directory=False, digest=self._md5)
+            item = self._item(name, tracked.md5)
+            return Listing(items=[item], directory=False, digest=self._md5)
         entries = self._entries()
         if not tracked.inside:
             items = [self._item(path, md5, alone=False) for path, md5 in entries.items()]
-            return Listing(items=items, directory=True, digest=self._md5)
+            return Listing(items=items, directory=True, digest=self._md5, told_size=tracked.size)
         return self._part(entries)
 
     @property
@@ -226,7 +149,7 @@ class DvcSource:
 
     def _options(self) -> dict[str, Any]:
         scheme, login = self.remote.scheme, self.login
-        taken = _TAKEN[scheme]
+        taken = TAKEN[scheme]
         options = {key: value for key, value in self.remote.options.items() if key in taken}
         if login.ca is not None and scheme:
             options["ssl_verify"] = str(login.ca)
@@ -337,10 +260,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while following is not None:
         yield following
         following = following.__cause__ or following.__context__
-
-
-def quiet(home: Path) -> None:
-    """Keep DVC and the clients of stores to this directory, and from telling anybody of us."""
-    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DVC_SITE_CACHE_DIR"):
-        os.environ[name] = str(home)
-    os.environ["DVC_NO_ANALYTICS"] = "1"

@@ -78,17 +78,25 @@ def source_of(order: Order, *, home: Path, patience: Patience) -> Source:
 
 
 def _tracked(order: Order, repository: Repository, login: StoreLogin, home: Path) -> Source:
+    """What git holds, which may be an output that DVC does not keep; or else DVC's remote."""
     entry = repository.entry(order.path)
-    if entry is not None and not order.digest.startswith("md5:"):
-        return GitSource(repository=repository, path=order.path, entry=entry, expected=order.digest)
+    of_git = None
+    if entry is not None:
+        of_git = GitSource(
+            repository=repository, path=order.path, entry=entry, expected=order.digest
+        )
+        # beside what DVC tracks in a directory, git holds a .gitignore
+        if entry.kind != "tree" or not order.digest.startswith("md5:"):
+            return of_git
     files = repository.read(wanted_files(order.path))
     try:
         tracked = find_tracked(order.path, files)
     except Stalled as stalled:
-        if entry is None or stalled.reason != "NotFound":
+        if of_git is None or stalled.reason != "NotFound":
             raise
-        return GitSource(repository=repository, path=order.path, entry=entry, expected=order.digest)
-    from playbill.fetch.dvc_source import DvcSource, choose_remote, quiet  # noqa: PLC0415
+        return of_git
+    from playbill.fetch.dvc_remote import choose_remote, quiet  # noqa: PLC0415
+    from playbill.fetch.dvc_source import DvcSource  # noqa: PLC0415
 
     quiet(home)
     name = order.remote or tracked.remote

@@ -47,9 +47,10 @@ class Progress:
         """One file more is whole."""
         self._whole += 1
 
-    def expect(self, total: int) -> None:
-        """The size is known now."""
-        self._total = total
+    def expect(self, size: int | None) -> None:
+        """A file has this size; if it is the only one, so has all of it."""
+        if self._files == 1 and self._total is None:
+            self._total = size
 
     def summary(self) -> str:
         """How much came how fast."""

@@ -24,13 +24,15 @@ _MD5 = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracked:
     """An output. `md5` ends in `.dir` for a directory; `inside` is the artifact's path in it,
-    empty when it is the artifact itself; `remote` is the one that this output names."""
+    empty when it is the artifact itself; `remote` is the one that this output names, `size` the
+    bytes of all of it, as DVC wrote them down."""
 
     path: str
     md5: str
     legacy: bool
     inside: str = ""
     remote: str = ""
+    size: int | None = None
 
 
 def wanted_files(path: str) -> list[str]:
@@ -113,13 +115,14 @@ def _tracked(output: str, entry: Mapping[str, Any], *, inside: str) -> Tracked:
         )
     if inside and not md5.endswith(".dir"):
         raise not_found(f"{output} is a file for DVC, and {inside} would lie in it")
-    remote = entry.get("remote")
+    remote, size = entry.get("remote"), entry.get("size")
     return Tracked(
         path=output,
         md5=md5,
         legacy=entry.get("hash") != "md5",
         inside=inside,
         remote=remote if isinstance(remote, str) else "",
+        size=size if isinstance(size, int) and size >= 0 else None,
     )
 
 

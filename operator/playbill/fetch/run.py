@@ -56,7 +56,7 @@ def _download(order: Order, source: Source, volume: Volume, patience: Patience) 
     check_together(safe(item.path) for item in listing.items)
     with disk_troubles():
         volume.check_room(listing.size)
-    progress = Progress(total=listing.size, files=len(listing.items))
+    progress = Progress(total=listing.size or listing.told_size, files=len(listing.items))
     downloads = Downloads(volume, progress)
     files = [
         patience.persist(partial(downloads.fetch, item), received=downloads.received)

@@ -46,11 +46,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The artifact: a directory, or one file. `digest` is what the source itself knows of it."""
+    """The artifact: a directory, or one file. `digest` is what the source itself knows of it,
+    `told_size` the bytes that somebody wrote down for it, where the files' own are not known."""
 
     items: Sequence[Item]
     directory: bool
     digest: str = ""
+    told_size: int | None = None
 
     @property
     def size(self) -> int | None:
