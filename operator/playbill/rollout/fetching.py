@@ -89,6 +89,7 @@ def with_fetch(
     or a path that is taken, or that is not there), DigestNotSupported, TransportNotAllowed.
     """
     _check_artifact(artifact, defaults)
+    _check_endpoint(fetch.endpoint, defaults)
     spec = template["spec"]
     _check_names(spec, fetch)
     slot = slot_of(artifact)
@@ -146,6 +147,15 @@ def _check_address(address: str, defaults: FetchDefaults) -> None:
         )
     if scheme != "s3" and "@" in urlsplit(address).netloc:
         raise _invalid("the artifact's uri must hold no user or password: use fetch.secretRef")
+
+
+def _check_endpoint(endpoint: str | None, defaults: FetchDefaults) -> None:
+    if endpoint and not endpoint.startswith("https://") and not defaults.allow_private:
+        raise Stalled(
+            "TransportNotAllowed",
+            "spec.rollout.fetch.endpoint is plain http, which the operator was not started to "
+            "allow: use https",
+        )
 
 
 def _check_names(spec: Manifest, fetch: Fetch) -> None:

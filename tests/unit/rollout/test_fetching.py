@@ -94,7 +94,11 @@ def test_what_the_operator_allows_the_fetch_allows() -> None:
     plain = replace(STORED, uri="http://store/model.pkl")
 
     assert "--allow-private-addresses" in arguments(plain, allow_private=True)
+    assert "--endpoint=http://minio" in arguments(
+        STORED, allow_private=True, endpoint="http://minio"
+    )
     assert "TransportNotAllowed" in refused(artifact=plain)
+    assert "TransportNotAllowed" in refused(artifact=STORED, endpoint="http://minio")
 
 
 def test_kubernetes_expands_nothing_in_the_arguments() -> None:
