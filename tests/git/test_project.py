@@ -231,7 +231,7 @@ def test_shapes_that_dvc_would_refuse_are_survived(
 
 
 @pytest.mark.parametrize("number", [1, 20])
-def test_any_number_of_artifacts_takes_eleven_processes(
+def test_any_number_of_artifacts_takes_ten_processes(
     remote: Remote, mirror: Mirror, processes: Processes, number: int
 ) -> None:
     commits = [remote.commit({**FILES, "note": str(each)}) for each in range(number)]
@@ -240,7 +240,34 @@ def test_any_number_of_artifacts_takes_eleven_processes(
     facts = read_projects(mirror, [(commit, "churn") for commit in commits])
     assert {each.digest for each in facts.values()} == {"md5:0123abcd"}
     assert len(facts) == number
-    assert processes.total() == 11
+    assert processes.total() == 10
+
+
+def test_a_commit_with_the_files_of_one_that_was_read_takes_two_processes_for_its_trees(
+    remote: Remote, mirror: Mirror, processes: Processes
+) -> None:
+    before = read_projects(mirror, [(remote.commit(FILES), "churn")])
+    commit = remote.commit({**FILES, "note": "another"})
+    mirror.fetch()
+    processes.forget()
+    after = read_projects(mirror, [(commit, "churn")])
+    assert list(after.values()) == list(before.values())
+    assert processes == {"read-trees": 2}
+    processes.forget()
+    assert read_projects(mirror, [(commit, "churn")]) == after
+    assert not processes
+
+
+def test_a_commit_that_was_missing_is_read_once_it_is_fetched(
+    remote: Remote, mirror: Mirror
+) -> None:
+    mirror.fetch()
+    commit = remote.commit(FILES)
+    missing = read_projects(mirror, [(commit, "churn")])[commit, "churn"]
+    assert missing.problem is not None
+    assert missing.problem.reason == "CommitMissing"
+    mirror.fetch()
+    assert read_projects(mirror, [(commit, "churn")])[commit, "churn"].problem is None
 
 
 def test_all_artifacts_of_a_repository_are_listed(remote: Remote, mirror: Mirror) -> None:

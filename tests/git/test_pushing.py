@@ -56,11 +56,18 @@ def test_any_number_of_tags_takes_four_processes(
     assert len(report.landed) == number == len(remote.tags())
 
 
-def test_what_was_pushed_need_not_be_fetched(remote: Remote, mirror: Mirror, commit: str) -> None:
+def test_what_was_pushed_need_not_be_fetched_nor_read(
+    remote: Remote, mirror: Mirror, commit: str, processes: Processes
+) -> None:
     ours = tag("m@v1.0.0", commit, "naïve\n\n\N{SNOWMAN}\n\nPlaybill-Cluster: east\n")
     mirror.push([ours])
     assert mirror.fetched.digest == mirror.list_refs().digest
+    processes.forget()
     assert mirror.tags() == [read_tag(ours.name, ours.oid, ours.data)]
+    assert not processes
+    mirror.remove()
+    assert mirror.tags() == [read_tag(ours.name, ours.oid, ours.data)]
+    assert processes["tags"] == 1
 
 
 def test_what_was_pushed_is_known_without_listing_the_mirror_anew(

@@ -115,6 +115,15 @@ def read_many(store: Store, places: Iterable[Place]) -> dict[Place, bytes | Trou
 
 def read_blobs(store: Store, oids: set[str]) -> dict[str, bytes | None]:
     """Blobs by their ids; None for one of more than 1 MiB. Raises Stalled(ReadTooLarge)."""
+    kept = {oid: store.shelf.get(oid) for oid in oids if oid in store.shelf}
+    read = _read_blobs(store, oids - kept.keys())
+    for oid, data in read.items():
+        if data is not None:
+            store.shelf.put(oid, data)
+    return kept | read
+
+
+def _read_blobs(store: Store, oids: set[str]) -> dict[str, bytes | None]:
     sizes = _sizes(store, oids)
     missing = oids - sizes.keys()
     if missing:
@@ -130,12 +139,16 @@ def read_blobs(store: Store, oids: set[str]) -> dict[str, bytes | None]:
 
 
 def _read_trees(store: Store, directories: Sequence[Place]) -> dict[Place, dict[str, Entry] | None]:
-    names = [f"{commit}:{directory}" for commit, directory in directories]
-    trees = _batch(store, names, operation="read-trees", kind=b"tree")
-    return {
-        place: None if tree is None else dict(_parse_tree(tree))
-        for place, tree in zip(directories, trees, strict=True)
-    }
+    names = {place: f"{place[0]}:{place[1]}" for place in directories}
+    shelf = store.shelf
+    trees = {place: shelf.get(name) for place, name in names.items() if name in shelf}
+    unknown = [place for place in directories if place not in trees]
+    read = _batch(store, [names[p] for p in unknown], operation="read-trees", kind=b"tree")
+    trees |= dict(zip(unknown, read, strict=True))
+    for place in unknown:
+        if trees[place] is not None or trees.get((place[0], "")) is not None:
+            shelf.put(names[place], trees[place])  # a commit that is missing may come yet
+    return {p: None if t is None else dict(_parse_tree(t)) for p, t in trees.items()}
 
 
 def _parse_tree(tree: bytes) -> Iterator[tuple[str, Entry]]:

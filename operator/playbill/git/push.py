@@ -67,6 +67,8 @@ def push_tags(store: Store, tags: Sequence[TagObject]) -> PushReport:
     try:
         report = PushReport(_push(store, staging, list(oids)))
         landed = report.landed
+        for tag in tags:
+            store.shelf.put(tag.oid, tag.data)  # they are read back when they are listed
     except Stalled as stalled:
         report = _refused(oids, stalled)
     finally:

@@ -16,6 +16,7 @@ from playbill.api.errors import Retry
 from playbill.git.command import Git, Output, TimedOut
 from playbill.git.credentials import Credentials
 from playbill.git.process import Consume
+from playbill.git.shelf import Shelf
 from playbill.git.url import RemoteUrl, check_address
 
 LOCK_POLL_SECONDS = 0.05
@@ -39,13 +40,17 @@ _PROMISOR = ("-c", "remote.origin.promisor=true")
 
 
 class Store:
-    """A bare repository with one remote, `origin`; local and remote git calls on it."""
+    """A bare repository with one remote, `origin`; local and remote git calls on it.
+
+    What is on the `shelf` need not be asked of git.
+    """
 
     def __init__(self, directory: Path, url: RemoteUrl, credentials: Credentials, git: Git) -> None:
         self.directory = directory
         self.url = url
         self.credentials = credentials
         self.git = git
+        self.shelf = Shelf()
         self._thread_lock = threading.RLock()
         self._depth = 0
 
@@ -177,6 +182,7 @@ class Store:
 
     def remove(self) -> None:
         """Throw the mirror away."""
+        self.shelf.clear()
         shutil.rmtree(self.directory, ignore_errors=True)
         if self.directory.exists():
             raise Retry("MirrorCorrupt", "The damaged mirror cannot be removed from the cache.")

@@ -26,13 +26,17 @@ _ODD = re.compile(
 
 
 def read_tags(store: Store, oids: Mapping[str, str], kinds: Mapping[str, str]) -> list[TagRecord]:
-    """The records of these tags; `kinds` has the type of those that are no tag objects.
+    """The records of these tags; `kinds` has the type of those that are no tag objects. Those that
+    were pushed from here lately are known.
 
     Raises MirrorCorrupt when an object is missing.
     """
     light = [name for name in kinds if name in oids]
     records = [TagRecord(n, oids[n], kinds[n], "", "", "", "", None, "") for n in light]
-    annotated = {n: oid for n, oid in oids.items() if n not in kinds} if light else oids
+    written = {n: data for n, oid in oids.items() if (data := store.shelf.get(oid)) is not None}
+    records += [read_tag(n, oids[n], data) for n, data in written.items() if n not in kinds]
+    skipped = {*light, *written}
+    annotated = {n: oid for n, oid in oids.items() if n not in skipped} if skipped else oids
     if annotated:
         wanted = "".join([f"{oid}\n" for oid in annotated.values()]).encode()
         reader = TagReader(annotated)
