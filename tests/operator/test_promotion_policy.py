@@ -66,6 +66,19 @@ def served(world: World) -> str | None:
     return found.out.strip() or None if found.code == 0 else None
 
 
+def image(world: World) -> str:
+    found = world.get("deployment", f"{world.name}-prod")
+    return str(found["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def claim(world: World, **annotations: str) -> None:
+    """Somebody who may change Deployments says what this one runs."""
+    said = [f"playbill.dev/{name}={value}" for name, value in annotations.items()]
+    world.kubectl(
+        "annotate", "-n", world.namespace, "deployment", f"{world.name}-prod", "--overwrite", *said
+    )
+
+
 def test_a_spec_is_refused_with_the_values_until_the_policy_changes(
     registered: Callable[[str], World],
 ) -> None:
@@ -121,9 +134,14 @@ def test_a_pushed_tag_deploys_nothing_that_a_policy_refuses(
     assert served(world) == "v2.0.0"
     assert stage_tags(world) == ["digits#prod#1", "digits#prod#2"]
 
+    claim(world, version="v1.0.0", commit=world.remote.git("rev-parse", "main~2"))
+    world.patch("stage", "pushed-prod", {"message": "it runs already, does it not?"})
+    world.await_said("stage", "pushed-prod", "GateFailed", "v1.0.0 holds prod")
+    assert image(world) == "server:v2.0.0"
+
     world.delete("policy", "pushed")
     world.await_ready("stage", "pushed-prod")
-    assert served(world) == "v1.0.0"
+    assert image(world) == "server:v1.0.0"
 
 
 def test_a_tag_that_agrees_with_the_spec_authorises_nothing(

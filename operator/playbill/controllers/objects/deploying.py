@@ -23,7 +23,11 @@ def refused(
     `running` is the commit, or the version, that the workload runs; None when there is none.
     """
     state = judgement.state
-    if state is None or state.view is None:
+    if (
+        state is None
+        or state.view is None
+        or not shell.store.policies(key_of(assignment).namespace)
+    ):
         return None
     try:
         intent = shell.catalogue.intend(assignment)

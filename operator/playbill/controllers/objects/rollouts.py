@@ -119,10 +119,13 @@ class Rollouts:
         return replace(serving, held=why)
 
     def running(self, assignment: StageAssignment) -> str | None:
-        """The commit that the workload is made of, its version where only that is known."""
+        """The version that the workload runs by our own status, for whoever may change a
+        Deployment may write anything there; its commit, where the Deployment agrees."""
+        known = assignment.status.workload.version if assignment.status.workload else None
         live = self.applying.workloads.live(assignment)
         noted = live["metadata"].get("annotations", {}) if live else {}
-        return noted.get(f"{GROUP}/commit") or self.applying.served(assignment)[0]
+        agrees = known is not None and noted.get(f"{GROUP}/version") == known
+        return noted.get(f"{GROUP}/commit", known) if agrees else known
 
     async def remove(self, assignment: StageAssignment) -> None:
         """Take the workload away, if it is ours."""
@@ -199,7 +202,8 @@ class Rollouts:
         return replace(serving, objects=merged(serving.objects, unknown), again=True)
 
     def _as_before(self, assignment: StageAssignment, verdict: Verdict) -> Serving:
-        version, _ = self.applying.served(assignment)
+        known = assignment.status.workload  # not what somebody may have written on a Deployment
+        version = known.version if known else self.applying.served(assignment)[0]
         return Serving(
             verdict=verdict,
             version=version,
