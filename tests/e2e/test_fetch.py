@@ -208,8 +208,8 @@ def test_other_bytes_than_the_recorded_ones_are_never_served(
 
     served.change(version=V2)
 
-    said = world.await_reason("stage", served.name, "DigestMismatch", patience=90)["message"]
-    assert f"expected md5:{expected}, found md5:{found}" in said
+    words = f"expected md5:{expected}, found md5:{found}"
+    world.await_said("stage", served.name, "DigestMismatch", words, patience=90)
     assert answer(served, "weights.txt") == WEIGHTS[V1].decode().strip()
 
 
