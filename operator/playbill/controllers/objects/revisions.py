@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playbill.api.stage_assignment import StageAssignment
 from playbill.kube.client import Kube
@@ -19,12 +19,18 @@ from playbill.rollout.revisions import (
 
 MANAGER = "playbill"
 
+MOST_READ = 1000
+"""Renderings that are remembered; each is some kilobytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
     """Reads and writes them; they are not watched, for they are looked at when a rollout ends."""
 
     kube: Kube
+    read: dict[tuple[str, str], Rendering] = field(default_factory=dict)
+    """By uid of the assignment and name: what a rollback serves is asked for at each look, and the
+    data of a revision never changes."""
 
     async def keep(self, assignment: StageAssignment, rendering: Rendering) -> str:
         """Have this rendering be the newest healthy one; gives the name of its revision."""
@@ -47,8 +53,16 @@ class Revisions:
 
     async def get(self, assignment: StageAssignment, name: str) -> Rendering | None:
         """The rendering of one revision, if it is there and this assignment's own."""
+        key = assignment.metadata.uid, name
+        if key in self.read:
+            return self.read[key]
         raw = await self.kube.get(CONTROLLER_REVISIONS, assignment.metadata.namespace, name)
-        return next(map(rendering_of, newest_first([raw] if raw else [], assignment)), None)
+        found = next(map(rendering_of, newest_first([raw] if raw else [], assignment)), None)
+        if found is not None:
+            if len(self.read) >= MOST_READ:
+                self.read.clear()
+            self.read[key] = found
+        return found
 
     async def _put(self, revision: Manifest) -> None:
         """By server-side apply alone: what is created keeps the very bytes of its data, and any
