@@ -96,6 +96,19 @@ def test_a_model_is_not_moved_withdrawn_or_deleted_under_its_stages(
     assert f"the verb promote on stages.playbill.dev in namespace {namespace}" in attempt().err
 
 
+@pytest.mark.parametrize(("user", "allowed"), [(EDITOR, False), (OWNER, False), (PROMOTER, True)])
+def test_a_model_on_many_stages_is_moved_by_who_may_promote_anywhere(
+    cluster: Kubectl, namespace: str, user: str, allowed: bool
+) -> None:
+    """The API server lets a policy ask for two rights at a time, and no more."""
+    stages = ("dev", "prod", *(f"canary-{number}" for number in range(40)))
+    for held in (stages[:3], stages):
+        name = model(cluster, namespace, *held)
+        answer = patch(cluster.as_user(user), namespace, name, {"deprecated": True})
+        assert (answer.code == 0) == allowed, answer.err
+        assert allowed or BEHIND_ALL.format(user) in answer.err
+
+
 @pytest.mark.parametrize(
     "change",
     [{"description": "x"}, {"suspend": True}, {"repository": {"url": URL, "interval": "9m"}}],
