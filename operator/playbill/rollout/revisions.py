@@ -10,7 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from playbill.api.stage_assignment import StageAssignment
-from playbill.rollout.objects import Manifest, our_labels, owner_reference
+from playbill.rollout.objects import (
+    Manifest,
+    digest_of,
+    our_labels,
+    owner_reference,
+    seal_of,
+    unsealed,
+)
 from playbill.rollout.render import Rendering
 
 MOST_KEPT = 5
@@ -42,8 +49,12 @@ def revision_of(assignment: StageAssignment, rendering: Rendering, number: int) 
     }
 
 
-def rendering_of(revision: Mapping[str, Any]) -> Rendering | None:
-    """The rendering that a revision holds; None for one that is none of ours."""
+def rendering_of(revision: Mapping[str, Any], assignment: StageAssignment) -> Rendering | None:
+    """The rendering that a revision holds; None for what this assignment was never rendered to.
+
+    Others may be able to write revisions who may not write workloads, in this namespace or in
+    another: what the operator applies with rights of its own is what it made, and nothing else.
+    """
     data = revision.get("data")
     if not isinstance(data, Mapping):
         return None
@@ -51,7 +62,33 @@ def rendering_of(revision: Mapping[str, Any]) -> Rendering | None:
     if not (isinstance(version, str) and isinstance(commit, str) and isinstance(objects, list)):
         return None
     account = data.get("account") is True
+    if not objects or not all(_is_ours(each, assignment) for each in objects):
+        return None
+    if not account and _kinds(objects) not in _TEMPLATE_KINDS:
+        return None
     return Rendering(version=version, commit=commit, objects=tuple(objects), account=account)
+
+
+_TEMPLATE_KINDS = (
+    [("apps/v1", "Deployment")],
+    [("apps/v1", "Deployment"), ("v1", "Service")],
+)
+
+
+def _kinds(objects: Iterable[Manifest]) -> list[tuple[Any, Any]]:
+    return [(each.get("apiVersion"), each.get("kind")) for each in objects]
+
+
+def _is_ours(manifest: Any, assignment: StageAssignment) -> bool:
+    """Whether an object is sealed, and in the place and of the owner that it is rendered with."""
+    meta = manifest.get("metadata") if isinstance(manifest, dict) else None
+    if not isinstance(meta, dict) or not isinstance(meta.get("annotations"), dict):
+        return False
+    if meta.get("namespace") != assignment.metadata.namespace:
+        return False
+    if meta.get("ownerReferences") != [owner_reference(assignment)]:
+        return False
+    return seal_of(manifest) == digest_of(unsealed(manifest))
 
 
 def newest_first(

@@ -46,7 +46,7 @@ class Revisions:
     async def last_healthy(self, assignment: StageAssignment) -> tuple[str, Rendering] | None:
         """The rendering that was healthy last, with its revision's name."""
         for each in await self._list(assignment):
-            rendering = rendering_of(each)
+            rendering = rendering_of(each, assignment)
             if rendering is not None:
                 return each["metadata"]["name"], rendering
         return None
@@ -57,7 +57,8 @@ class Revisions:
         if key in self.read:
             return self.read[key]
         raw = await self.kube.get(CONTROLLER_REVISIONS, assignment.metadata.namespace, name)
-        found = next(map(rendering_of, newest_first([raw] if raw else [], assignment)), None)
+        ours = newest_first([raw] if raw else [], assignment)
+        found = rendering_of(ours[0], assignment) if ours else None
         if found is not None:
             if len(self.read) >= MOST_READ:
                 self.read.clear()
