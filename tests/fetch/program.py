@@ -84,7 +84,10 @@ class Fetcher:
         )  # fmt: skip
 
     def ended(self, process: subprocess.Popen[bytes]) -> Ended:
-        out, _ = process.communicate(timeout=120)
+        try:
+            out, _ = process.communicate(timeout=120)
+        finally:
+            process.kill()
         word = self.directory / "word"
         said = word.read_text() if word.exists() else "{}"
         return Ended(process.returncode, json.loads(said), out.decode())
