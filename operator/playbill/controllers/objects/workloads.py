@@ -145,7 +145,7 @@ def ready_pods(live: Manifest | None) -> str:
 def _told(verdict: Failed | Progressing, found: Diagnosis, *, known: bool) -> Verdict:
     if found.hopeless and not known:
         return Failed(found.hopeless, found.sentence, verdict.pods)
-    return replace(verdict, message=f"{verdict.message}: {found.sentence}")
+    return replace(verdict, message=f"{verdict.message}; {found.sentence}")
 
 
 def _template_hash(of: Manifest) -> str | None:
