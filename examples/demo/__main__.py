@@ -97,7 +97,7 @@ def remove_namespace(narrator: Narrator) -> None:
     """
     delete = ("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found")
     try:
-        narrator.run(*delete, "--timeout=60s")
+        narrator.run(*delete, "--timeout=120s")
     except CommandFailedError:
         narrator.say("No operator lets go of the stages, so their finalizers are removed by hand:")
         for stage in narrator.ask("kubectl", "get", "stage", "-o", "name").split():
@@ -109,7 +109,7 @@ def remove_namespace(narrator: Narrator) -> None:
                 '{"metadata":{"finalizers":null}}',
             )
             narrator.run("kubectl", *release)
-        narrator.run(*delete, "--timeout=60s")
+        narrator.run(*delete, "--timeout=120s")
 
 
 def build_image(narrator: Narrator) -> None:
@@ -133,7 +133,8 @@ def use_cluster(users: str, *, places: Places, narrator: Narrator) -> None:
 def start_operator(narrator: Narrator) -> None:
     narrator.chapter(
         "The operator",
-        "One pod, and four kinds: RegisteredModel, ModelVersion, StageAssignment, ModelRepository.",
+        "One pod, and five kinds: RegisteredModel, ModelVersion, StageAssignment, ModelRepository "
+        "and PromotionPolicy.",
     )
     deployment = ("deployment/playbill", "--namespace", OPERATOR_NAMESPACE)
     before = narrator.ask("kubectl", "get", *deployment, "--ignore-not-found", "--output=name")

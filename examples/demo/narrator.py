@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 WIDTH = 92
+LONGEST = 220  # characters of a line that an answer shows
 
 
 class CommandFailedError(Exception):
@@ -53,8 +54,9 @@ class Narrator:
         print(self._painted(f"$ {command}", "1"), flush=True)
 
     def answer(self, text: str) -> None:
-        if text.strip():
-            print(textwrap.indent(text.rstrip(), "  "), flush=True)
+        for line in text.rstrip().splitlines():
+            shown = f"  {line}".rstrip()
+            print(shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…", flush=True)
 
     def run(
         self,

@@ -6,6 +6,7 @@ It is the one of DVC's own "Get started: Model registry", with a cluster that fo
 import hashlib
 import json
 import re
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ TELLING_METRICS = (
     "playbill_stage_info",
     "playbill_stage_transitions_total",
     "playbill_rollout_duration_seconds_(sum|count)",
+    "playbill_rollbacks_total",
 )
 DIGIT = Path(__file__).parents[1] / "server" / "digit.json"
 VERSION_COLUMNS = ",".join(
@@ -40,12 +42,18 @@ VERSION_COLUMNS = ",".join(
         "DIGEST:.status.artifact.digest",
     )
 )
+HISTORY = (
+    "jsonpath={range .status.history[*]}{.at}  {.version}  {.outcome} after {.duration}  {.tag}  "
+    '{.reason}{"\\n"}{end}'
+)
+READY_REASON = 'jsonpath={.status.conditions[?(@.type=="Ready")].reason}'
 READY_MESSAGE = 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.reason}: {.message}{end}'
 NEXT = """
   export KUBECONFIG={root}/kubeconfig
   kubectl get stage -o wide                        # who put what where, and by which tag
-  kubectl edit stage digits-prod                   # promote v1.2.0: change the line version
-  kubectl describe stage digits-prod               # events: recorded, then rolled out
+  kubectl edit stage digits-staging                # promote v1.0.0: change the line version
+  kubectl edit stage digits-prod                   # v1.0.0 again: the policy holds it
+  kubectl describe stage digits-prod               # events: recorded, rolled out, rolled back
   kubectl logs visitor --follow                    # what a client of prod sees meanwhile
   git -C {root}/digits fetch --tags && git -C {root}/digits show 'digits#prod#2'
   make demo-down                                   # take it all away
@@ -75,6 +83,8 @@ class Story:
             self.promote,
             self.ask_git,
             self.go_back,
+            self.be_refused,
+            self.fail,
             self.withdraw,
             self.follow_git,
             self.discover,
@@ -115,7 +125,7 @@ class Story:
         self.narrator.chapter(
             "Stages",
             "A stage is a resource too, and brings its workload: a Deployment and a Service of its "
-            "name, whose pods fetch the model's bytes and refuse any with another digest.",
+            "name. The version's bytes, and no others, are in the pods before the server starts.",
         )
         self.kubectl("apply", "-f", "stages.yaml")
         self.stages |= {"dev": "v1.1.0", "staging": "v1.0.0", "prod": "v1.0.0"}
@@ -163,6 +173,52 @@ class Story:
         refusal = self.kubectl(*other_commit, refused=True)
         expect("create another ModelVersion" in refusal, "the refusal says what to do")
 
+    def be_refused(self) -> None:
+        self.narrator.chapter(
+            "A gate",
+            "The platform team says what prod asks of a version. A promotion that does not meet it "
+            "is not recorded: git and the pods stay as they are.",
+        )
+        self.kubectl("apply", "-f", "promotionpolicy.yaml")
+        self.ready("policy/digits-prod")
+        self.narrator.say("What would it come to, to promote v1.1.0 again? It reads 95.6 %.")
+        self.edit("prod", "v1.1.0")
+        refusal = "accuracy 0.9556 < 0.96"
+        expect(refusal in self.plan(refused=True), "the plan says which gate does not hold")
+        self.narrator.say("Applied all the same, it waits, and git has no tag more than before:")
+        before = self.tags()
+        self.kubectl("apply", "-f", "stages.yaml")
+        self.wait_for_reason("GateFailed", "stage/digits-prod")
+        said = self.kubectl("get", "stage", "digits-prod", "-o", READY_MESSAGE)
+        expect(refusal in said, "the assignment says which gate does not hold")
+        expect(self.tags() == before, "nothing is written to git for a promotion that is refused")
+        self.check()
+
+    def fail(self) -> None:
+        self.narrator.chapter(
+            "A promotion that goes wrong",
+            "v1.2.0 passes the gate. But after its training nobody thought of `dvc push`: its "
+            "bytes are on a laptop. The visitor asks prod all the while.",
+        )
+        self.edit("prod", "v1.2.0")
+        self.plan()
+        self.kubectl("apply", "-f", "stages.yaml")
+        self.wait_for_reason("RolledBack", "stage/digits-prod")
+        self.narrator.say("Prod is back on v1.0.0 by itself, git says why, and nobody noticed:")
+        self.kubectl("get", "stage", "digits-prod")
+        told = self.kubectl("get", "stage", "digits-prod", "-o", HISTORY)
+        expect("RolledBack" in told, "the history tells what became of v1.2.0")
+        self.check()
+        self.show_reason("digits-prod")
+        self.read_diary("v1.0.0", never="v1.2.0")
+        self.narrator.say("The same is not tried again until the spec changes, or somebody asks:")
+        project.push_bytes(self.places.project, narrator=self.narrator)
+        self.kubectl("annotate", "stage", "digits-prod", "playbill.dev/requested-at=now")
+        self.stages["prod"] = "v1.2.0"
+        self.ready("stage/digits-prod")
+        self.check()
+        self.read_diary("v1.2.0")
+
     def withdraw(self) -> None:
         self.narrator.chapter(
             "Withdraw a version",
@@ -173,8 +229,8 @@ class Story:
         self.wait("condition=Ready=false", "mver/digits-v1.1.0")
         said = self.kubectl("get", "mver", "digits-v1.1.0", "-o", READY_MESSAGE)
         expect("staging" in said and "dev" in said, "the message names who holds the version")
-        self.narrator.say("So staging goes back too, and dev is unassigned by deleting it:")
-        self.move("staging", "v1.0.0")
+        self.narrator.say("So staging moves on too, and dev is unassigned by deleting it:")
+        self.move("staging", "v1.2.0")
         self.unassign("dev")
         self.ready("mver/digits-v1.1.0")
         self.check()
@@ -233,23 +289,29 @@ class Story:
         notes = "refs/notes/*:refs/notes/*"
         self.narrator.run("git", "fetch", "--quiet", "origin", notes, directory=clone)
         ask = ("playbill", "audit", "--model", MODEL, "--stage", "prod")
-        told = self.narrator.run(*ask, directory=clone)
+        told = self.narrator.ask(*ask, directory=clone)
         held = re.findall(r"^(\S+)  (v\S+)$", told, re.MULTILINE)
         expect(
-            [version for _, version in held] == ["v1.0.0", "v1.1.0", "v1.0.0"],
+            [version for _, version in held]
+            == ["v1.0.0", "v1.1.0", "v1.0.0", "v1.2.0", "v1.0.0", "v1.2.0"],
             "the audit names all that held prod, in their order",
         )
-        moment = between(held[1][0], held[2][0])
-        self.narrator.say(f"And who was it at {moment}?")
-        then = self.narrator.run(*ask, "--at", moment, directory=clone)
+        then = self.at(between(held[1][0], held[2][0]), ask, clone)
         expect(then.splitlines()[0].endswith(" v1.1.0"), "v1.1.0 was on prod at that moment")
         expect("available" in then and "sha256:" in then, "notes tell of its pods")
+        self.narrator.say("And the promotion that went wrong?")
+        then = self.at(held[3][0], ask, clone)
+        expect("failed" in then, "notes tell that v1.2.0 failed at first")
         self.narrator.say(
             "The notes stand beside the commits. What became of the colleague's promotion:"
         )
         log = ("log", "-1", "--notes=playbill", "--format=%h %s%n%N", f"{MODEL}@v1.2.0")
         noted = self.narrator.run("git", *log, directory=clone)
         expect("dev available" in noted, "a note tells that v1.2.0 was available on dev")
+
+    def at(self, moment: str, ask: Sequence[str], clone: Path) -> str:
+        """What the audit says of one moment."""
+        return self.narrator.run(*ask, "--at", moment, directory=clone)
 
     def retire(self) -> None:
         self.narrator.chapter(
@@ -265,9 +327,15 @@ class Story:
 
     def close(self) -> None:
         self.narrator.chapter("What is left", "The resources, the visitor's diary, the metrics.")
-        self.kubectl("get", "rmodel,mver,stage")
-        diary = self.kubectl("logs", "visitor")
-        expect("no answer" not in diary, "no question to prod went unanswered")
+        self.kubectl("get", "rmodel,mver,stage,policy")
+        self.narrator.announce("kubectl logs visitor | grep -v still")
+        diary = self.diary()
+        self.narrator.answer("\n".join(line for line in diary if "still" not in line))
+        versions = [line.split()[1] for line in diary if "still" not in line]
+        expect(
+            versions == ["v1.0.0", "v1.1.0", "v1.0.0", "v1.2.0"],
+            "no question to prod went unanswered, and no two versions answered in turn",
+        )
         self.show_metrics()
         self.narrator.say(f"It all still runs, in the namespace {NAMESPACE}. Try next:")
         print(NEXT.format(root=self.places.root.relative_to(self.places.checkout)))
@@ -283,6 +351,9 @@ class Story:
         self.narrator.run(
             "kubectl", "wait", f"--for={condition}", f"--timeout={PATIENCE}", *resources, quiet=True
         )
+
+    def wait_for_reason(self, reason: str, *resources: str) -> None:
+        self.wait(f"{READY_REASON}={reason}", *resources)
 
     def ready(self, *resources: str) -> None:
         self.wait("condition=Ready", *resources)
@@ -306,14 +377,51 @@ class Story:
     def check(self) -> None:
         self.witnesses.compare(self.stages)
 
-    def move(self, stage: str, version: str) -> None:
-        """Promote by an edit of stages.yaml."""
+    def edit(self, stage: str, version: str) -> None:
+        """Change a version in stages.yaml."""
         name = f"{MODEL}-{stage}"
         change = manifests.change_version(self.places.manifests / "stages.yaml", name, version)
         self.narrator.edit(f"stages.yaml, {name}", change)
+
+    def move(self, stage: str, version: str) -> None:
+        """Promote by an edit of stages.yaml."""
+        self.edit(stage, version)
         self.kubectl("apply", "-f", "stages.yaml")
         self.stages[stage] = version
-        self.ready(f"stage/{name}")
+        self.ready(f"stage/{MODEL}-{stage}")
+
+    def plan(self, *, refused: bool = False) -> str:
+        """What applying stages.yaml would do."""
+        where = ("--namespace", NAMESPACE, "--cluster-name", "local")
+        command = ("playbill", "plan", *where, "-f", "stages.yaml")
+        return self.narrator.run(*command, directory=self.places.manifests, expect_failure=refused)
+
+    def tags(self) -> str:
+        """All tags, as the git server has them."""
+        return self.narrator.ask("git", "-C", str(self.places.project), "ls-remote", "--tags")
+
+    def show_reason(self, name: str) -> None:
+        """The tag by which the holder of this stage got it."""
+        which = ("get", "stage", name, "-o", "jsonpath={.status.current.tag}")
+        tag = self.narrator.ask("kubectl", *which)
+        show = ("git", "tag", "--list", tag, "--format=%(contents)")
+        self.narrator.announce(f"git fetch --tags && {shlex.join(show)}")
+        said = self.narrator.ask(*show, directory=self.witnesses.fresh_clone())
+        self.narrator.answer(said)
+        expect("rollback from v1.2.0" in said, f"{tag} says what it takes back")
+
+    def diary(self) -> list[str]:
+        """What the visitor has written down."""
+        return self.narrator.ask("kubectl", "logs", "visitor").splitlines()
+
+    def read_diary(self, version: str, *, never: str = "no answer") -> None:
+        """Show the end of it, once it is of this version."""
+        deadline = time.monotonic() + ADOPTION_SECONDS
+        while version not in self.diary()[-1]:
+            expect(time.monotonic() < deadline, f"the visitor hears of {version}")
+            time.sleep(0.3)
+        said = self.kubectl("logs", "visitor", "--tail=3")
+        expect(never not in said, f"the visitor never met {never}")
 
     def unassign(self, stage: str) -> None:
         """Take the stage out of stages.yaml and out of the cluster."""

@@ -1,37 +1,28 @@
 """Serve one version of the digits model over http; the standard library is all it takes.
 
-The environment says which bytes to serve: `MODEL_DIGEST` (`md5:` and 32 hex digits, as DVC
-records it) is fetched from the DVC store at `MODEL_REMOTE`. Bytes with another digest are never
-served: the process ends, its pod never becomes ready, and the rollout stops there.
+The weights are in the file that `MODEL_FILE` names, where `rollout.fetch` has put and checked them.
 
     GET  /healthz  200 once the model is loaded (before that nothing listens)
     GET  /version  {"model", "version", "commit", "digest"}
     POST /predict  {"pixels": [64 numbers from 0 to 16]} -> {"digit", "confidence", "version"}
 """
 
-import base64
 import hashlib
 import json
 import math
 import os
-import re
 import signal
-import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NoReturn
 
 PIXELS = 64
 BODY_LIMIT = 64 * 1024  # bytes
 DRAIN = 1.0  # seconds: a Service forgets a pod a moment after the pod is told to stop
-
-
-class RefusedError(Exception):
-    """The model cannot be served; the message says why."""
 
 
 class BadRequestError(Exception):
@@ -40,7 +31,7 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What this process serves: the answer of `/version`."""
+    """What this process serves, the answer of `/version`; `digest` is that of the very bytes."""
 
     model: str
     version: str
@@ -48,12 +39,12 @@ class Identity:
     digest: str
 
     @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "Identity":
+    def of(cls, content: bytes, environment: Mapping[str, str]) -> "Identity":
         return cls(
             model=environment.get("MODEL_NAME", ""),
             version=environment.get("MODEL_VERSION", ""),
             commit=environment.get("MODEL_COMMIT", ""),
-            digest=environment.get("MODEL_DIGEST", ""),
+            digest="md5:" + hashlib.md5(content, usedforsecurity=False).hexdigest(),
         )
 
 
@@ -102,43 +93,6 @@ class Network:
         scores = last(signals)
         powers = [math.exp(score - max(scores)) for score in scores]
         return [power / sum(powers) for power in powers]
-
-
-def location(remote: str, digest: str) -> str:
-    """Where a DVC 3 store keeps the bytes with this digest.
-
-    Raises RefusedError for anything but `md5:` and 32 hex digits.
-    """
-    match = re.fullmatch(r"md5:([0-9a-f]{2})([0-9a-f]{30})", digest)
-    if not match:
-        raise RefusedError(f"MODEL_DIGEST is {digest!r}, not md5: and 32 hex digits")
-    return f"{remote.rstrip('/')}/files/md5/{match[1]}/{match[2]}"
-
-
-def checked(content: bytes, digest: str) -> bytes:
-    """The content, when its digest is the one that was asked for.
-
-    Raises RefusedError when it is another.
-    """
-    found = "md5:" + hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != digest:
-        raise RefusedError(f"the store gave {found} where {digest} was asked for")
-    return content
-
-
-def fetch(url: str, *, user: str, password: str) -> bytes:
-    """Raises RefusedError when the store does not give the file."""
-    if not url.startswith(("http://", "https://")):
-        raise RefusedError("MODEL_REMOTE is not a http(s) url")
-    request = urllib.request.Request(url)  # noqa: S310
-    if user:
-        token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        request.add_header("Authorization", f"Basic {token}")
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            return bytes(answer.read())
-    except OSError as problem:
-        raise RefusedError(f"{url}: {problem}") from problem
 
 
 def read_pixels(body: bytes) -> list[float]:
@@ -212,17 +166,8 @@ def main() -> None:
     # The first process of a container has no default handlers: it would not hear SIGTERM.
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    try:
-        identity = Identity.read(os.environ)
-        url = location(os.environ.get("MODEL_REMOTE", ""), identity.digest)
-        content = fetch(
-            url,
-            user=os.environ.get("MODEL_REMOTE_USER", ""),
-            password=os.environ.get("MODEL_REMOTE_PASSWORD", ""),
-        )
-        network = Network.load(checked(content, identity.digest))
-    except RefusedError as problem:
-        sys.exit(f"not served: {problem}")
+    content = Path(os.environ.get("MODEL_FILE", "/model/digits.json")).read_bytes()
+    identity, network = Identity.of(content, os.environ), Network.load(content)
     server = ModelServer(int(os.environ.get("PORT", "8080")), identity=identity, network=network)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

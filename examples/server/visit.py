@@ -1,7 +1,8 @@
 """Somebody who uses the model from inside the cluster.
 
 visit.py URL                print what a GET answers; a url ending in /predict gets the digit
-visit.py --keep-asking URL  ask five times a second, and print a line when the version changes
+visit.py --keep-asking URL  ask five times a second; print a line when another version answers or
+                            none does, and every ten seconds that it is still the same
 """
 
 import json
@@ -16,36 +17,36 @@ from pathlib import Path
 DIGIT = Path(__file__).with_name("digit.json")
 PAUSE = 0.2  # seconds between two questions
 PATIENCE = 5.0  # seconds: a Service is known on every node a moment after its first pod is ready
-CERTAIN = 3  # while pods change, old and new answer in turn: this many in a row settle it
+SILENCE = 10.0  # seconds without news after which it is said that there are none
 
 
 @dataclass
 class Diary:
-    """What was answered so far; `heard` says when there is something new to write down."""
+    """What was answered so far; `heard` and `failed` say what to write down, if anything."""
 
     current: str = ""
-    candidate: str = ""
-    in_a_row: int = 0
     answers: int = 0
     failures: int = 0
     failing: bool = False
+    written: float = 0.0
 
-    def heard(self, version: str) -> bool:
-        """Note an answer; true when it settles a change of version."""
+    def heard(self, version: str, now: float) -> str | None:
+        """Note an answer."""
         self.answers += 1
-        self.failing = False
-        self.in_a_row = self.in_a_row + 1 if version == self.candidate else 1
-        self.candidate = version
-        settled = self.in_a_row >= CERTAIN and version != self.current
-        if settled:
-            self.current = version
-        return settled
+        again, self.failing = self.failing, False
+        if version != self.current or again:
+            self.current, self.written = version, now
+            return version
+        if now - self.written < SILENCE:
+            return None
+        self.written = now
+        return f"still {version}"
 
-    def failed(self) -> bool:
-        """Note a failure; true for the first of a row of them."""
+    def failed(self, problem: object, now: float) -> str | None:
+        """Note a failure; the first of a row is written down."""
         self.failures += 1
-        before, self.failing = self.failing, True
-        return not before
+        before, self.failing, self.written = self.failing, True, now
+        return None if before else f"no answer: {problem}"
 
 
 def ask(url: str) -> str:
@@ -75,18 +76,17 @@ def keep_asking(url: str) -> None:
     diary = Diary()
     while True:
         try:
-            answer = json.loads(ask(url))
-            if diary.heard(answer["version"]):
-                note(f"{answer['version']} reads {answer['digit']}", diary)
+            news = diary.heard(json.loads(ask(url))["version"], time.monotonic())
         except (OSError, ValueError) as problem:
-            if diary.failed():
-                note(f"no answer: {problem}", diary)
+            news = diary.failed(problem, time.monotonic())
+        if news:
+            note(news, diary)
         time.sleep(PAUSE)
 
 
-def note(what: str, diary: Diary) -> None:
+def note(news: str, diary: Diary) -> None:
     counts = f"{diary.answers} answers, {diary.failures} failures"
-    print(f"{time.strftime('%H:%M:%S')}  {what:<24} {counts}", flush=True)
+    print(f"{time.strftime('%H:%M:%S')}  {news:<14} {counts}", flush=True)
 
 
 def main() -> None:
