@@ -23,11 +23,7 @@ def test_the_demo_fills_in_its_server_and_changes_nothing_else(tmp_path: Path) -
     secrets = list(yaml.safe_load_all((tmp_path / "filled" / "secrets.yaml").read_text()))
     assert [secret["stringData"] for secret in secrets] == [
         {"username": "team", "password": "first"},
-        {
-            "MODEL_REMOTE": "http://192.0.2.1:8418/dvc/digits",
-            "MODEL_REMOTE_USER": "pods",
-            "MODEL_REMOTE_PASSWORD": "second",
-        },
+        {"username": "pods", "password": "second"},
     ]
     stages = "stages.yaml"
     assert (tmp_path / "filled" / stages).read_text() == (EXAMPLES / stages).read_text()

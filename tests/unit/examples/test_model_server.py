@@ -1,48 +1,13 @@
 import json
 
 import pytest
-from examples.server.server import (
-    BadRequestError,
-    Network,
-    RefusedError,
-    checked,
-    fetch,
-    location,
-    read_pixels,
-)
-from examples.server.visit import Diary
-
-CONTENT = b"weights"
-DIGEST = "md5:63f4f1e9b725370f459720575cd5f953"
+from examples.server.server import BadRequestError, Identity, Network, read_pixels
+from examples.server.visit import SILENCE, Diary
 
 
-def test_a_store_keeps_a_file_under_the_first_two_digits_of_its_digest() -> None:
-    assert location("https://store.example/digits/", "md5:" + "ab" + "0" * 30) == (
-        "https://store.example/digits/files/md5/ab/" + "0" * 30
-    )
-
-
-@pytest.mark.parametrize(
-    "digest",
-    ["", "md5:", "md5:" + "a" * 31, "md5:" + "A" * 32, "sha256:" + "a" * 64, "md5:../" + "a" * 29],
-)
-def test_anything_but_an_md5_digest_is_refused_before_a_request_is_made(digest: str) -> None:
-    with pytest.raises(RefusedError, match="MODEL_DIGEST"):
-        location("https://store.example", digest)
-
-
-def test_bytes_with_the_recorded_digest_are_served() -> None:
-    assert checked(CONTENT, DIGEST) == CONTENT
-
-
-def test_bytes_with_another_digest_are_never_served() -> None:
-    with pytest.raises(RefusedError, match="md5:"):
-        checked(CONTENT + b" and a little more", DIGEST)
-
-
-def test_a_store_that_is_no_http_url_is_refused() -> None:
-    with pytest.raises(RefusedError, match="MODEL_REMOTE"):
-        fetch("file:///etc/passwd", user="", password="")
+def test_the_digest_that_is_told_is_that_of_the_very_bytes() -> None:
+    identity = Identity.of(b"weights", {"MODEL_NAME": "digits", "MODEL_DIGEST": "md5:0"})
+    assert (identity.model, identity.digest) == ("digits", "md5:63f4f1e9b725370f459720575cd5f953")
 
 
 def test_a_network_rectifies_between_its_layers_and_gives_shares_of_one() -> None:
@@ -75,18 +40,21 @@ def test_what_is_no_image_is_the_clients_mistake(body: bytes) -> None:
         read_pixels(body)
 
 
-def test_a_visitor_notes_a_new_version_once_it_has_answered_three_times_in_a_row() -> None:
+def test_a_visitor_writes_down_every_change_of_version() -> None:
     diary = Diary()
-    answers = ["v1", "v1", "v1", "v1", "v2", "v1", "v2", "v2", "v2", "v2"]
-    assert [number for number, version in enumerate(answers) if diary.heard(version)] == [2, 8]
+    answers = ["v1", "v1", "v2", "v1", "v1"]
+    assert [diary.heard(each, 0) for each in answers] == ["v1", None, "v2", "v1", None]
 
 
-def test_a_visitor_notes_the_first_failure_of_a_row() -> None:
+def test_a_visitor_says_now_and_then_that_nothing_has_changed() -> None:
     diary = Diary()
-    assert [diary.failed(), diary.failed(), diary.heard("v1"), diary.failed()] == [
-        True,
-        False,
-        False,
-        True,
-    ]
-    assert diary.failures == 3
+    moments = (0, SILENCE - 1, SILENCE, SILENCE + 1, 2 * SILENCE)
+    told = [diary.heard("v1", moment) for moment in moments]
+    assert told == ["v1", None, "still v1", None, "still v1"]
+
+
+def test_a_visitor_writes_down_the_first_failure_of_a_row_and_its_end() -> None:
+    diary = Diary()
+    told = [diary.heard("v1", 0), diary.failed("x", 1), diary.failed("x", 2), diary.heard("v1", 3)]
+    assert told == ["v1", "no answer: x", None, "v1"]
+    assert (diary.answers, diary.failures) == (2, 2)
