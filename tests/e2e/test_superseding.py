@@ -100,6 +100,20 @@ def test_a_newer_version_does_not_wait_for_the_one_that_does_not_come_up(
     assert [version for version, _, _ in history(served)] == [V1, V2, V3]
 
 
+def test_an_older_version_is_not_blamed_for_the_deadline_of_the_one_before(
+    served: Served,
+) -> None:
+    served.change(version=V2)
+    served.ready(V2)
+    held = {"onFailure": "Hold", "progressDeadlineSeconds": 5}
+    served.change(version=V3, rollout={"template": served.template(**NOT_READY), **held})
+    served.world.await_reason("stage", served.name, "ProgressDeadlineExceeded", patience=60)
+    back = {"onFailure": "Rollback", "progressDeadlineSeconds": 600}
+    served.change(version=V1, rollout={**served.rollout(), **back})
+    serves(served, V1)
+    assert [version for version, _, _ in history(served)] == [V1, V2, V3, V1]
+
+
 def test_there_and_back_in_quick_succession_ends_where_it_began(served: Served) -> None:
     for version in (V2, V1, V3, V1):
         served.change(version=version)

@@ -40,18 +40,25 @@ Verdict = RolledOut | Progressing | Failed
 """`pods` is "ready/wanted", such as "1/2", counting pods of the newest template only."""
 
 
-def judge(deployment: Mapping[str, Any] | None, *, deadline_seconds: int) -> Verdict:
+def judge(
+    deployment: Mapping[str, Any] | None, *, deadline_seconds: int, begun: str | None = None
+) -> Verdict:
     """The verdict on a Deployment as the API server has it; None is one that is not there yet.
 
     `deadline_seconds` is its progressDeadlineSeconds, for the message alone: the
-    Deployment's controller keeps the clock.
+    Deployment's controller keeps the clock. `begun` (RFC 3339) is given for a rollout that is
+    young: a deadline that was exceeded before is the one of the template before. The controller
+    says so of a template whose ReplicaSet is still there until its first pod makes progress.
     """
     if deployment is None:
         return Progressing("the Deployment is not there yet", pods="0/0")
     counts = _Counts.of(deployment)
     if _is_unseen(deployment):
         return Progressing("the rollout has begun", counts.pods)
-    if _condition(deployment, "Progressing").get("reason") == "ProgressDeadlineExceeded":
+    progress = _condition(deployment, "Progressing")
+    if progress.get("reason") == "ProgressDeadlineExceeded":
+        if begun is not None and progress.get("lastUpdateTime", begun) <= begun:
+            return Progressing("the rollout has begun", counts.pods)
         words = f"no progress within {deadline_seconds} s: {_in_words(deployment, counts)}"
         return Failed("ProgressDeadlineExceeded", words, counts.pods)
     if counts.complete:

@@ -98,6 +98,24 @@ def test_the_verdict_is_that_of_kubectl_rollout_status(live: Any, verdict: Any) 
     assert judge(live, deadline_seconds=60) == verdict
 
 
+@pytest.mark.parametrize(
+    ("begun", "failed"),
+    [
+        (None, True),
+        ("2026-01-01T00:00:04Z", True),
+        ("2026-01-01T00:00:05Z", False),
+        ("2026-01-01T00:00:09Z", False),
+    ],
+)
+def test_a_deadline_that_was_exceeded_before_is_the_one_of_the_template_before(
+    begun: str | None, failed: bool
+) -> None:
+    old = {**EXCEEDED, "lastUpdateTime": "2026-01-01T00:00:05Z"}
+    live = deployment(conditions=(old,), all=3, updated=1, ready=2)
+    verdict = judge(live, deadline_seconds=60, begun=begun)
+    assert isinstance(verdict, Failed if failed else Progressing)
+
+
 def test_a_pause_by_hand_is_told_with_its_way_out() -> None:
     verdict = judge(deployment(paused=True, all=2, ready=2, available=2), deadline_seconds=60)
 

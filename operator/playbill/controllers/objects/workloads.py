@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 
-from playbill.api.base import GROUP
+from playbill.api.base import GROUP, Condition
 from playbill.api.errors import Trouble
 from playbill.api.stage_assignment import StageAssignment
 from playbill.api.times import timestamp
@@ -22,6 +22,9 @@ from playbill.rollout.render import TEMPLATE_ANNOTATION, Manifest, Rendering
 from playbill.rollout.sticking import has_to_stick, sticking
 
 VERSION_ANNOTATION = f"{GROUP}/version"
+
+SETTLE_SECONDS = 10.0
+"""So long a Deployment may go on to tell of the template before."""
 
 PATIENCE = 4.0
 """Seconds in which pods may start before anybody asks them what is wrong."""
@@ -68,7 +71,7 @@ class Workloads:
         say: they may fail for reasons of their node's."""
         rollout = assignment.spec.rollout
         deadline = rollout.progress_deadline_seconds if rollout else 0
-        verdict = judge(live, deadline_seconds=deadline)
+        verdict = judge(live, deadline_seconds=deadline, begun=_begun(assignment))
         if isinstance(verdict, Failed | Progressing) and self._is_late(assignment, verdict):
             found = diagnose(await self.pods(assignment, live))
             if found is not None:
@@ -94,12 +97,9 @@ class Workloads:
         """Pods are asked for their reasons only when they have had time to start."""
         if isinstance(verdict, Failed):
             return True
-        since = next(
-            (c.last_transition_time for c in assignment.status.conditions if c.type == "RolledOut"),
-            None,
-        )
+        rolled_out = _rolled_out(assignment)
         started = timestamp(time.time() - PATIENCE)
-        return since is not None and since < started
+        return rolled_out is not None and rolled_out.last_transition_time < started
 
     async def _in_step(
         self, resource: ApiResource, assignment: StageAssignment, rendered: Manifest
@@ -140,6 +140,19 @@ def version_of(live: Manifest | None) -> str | None:
 def ready_pods(live: Manifest | None) -> str:
     """Ready of those wanted."""
     return judge(live, deadline_seconds=0).pods
+
+
+def _rolled_out(assignment: StageAssignment) -> Condition | None:
+    return next((c for c in assignment.status.conditions if c.type == "RolledOut"), None)
+
+
+def _begun(assignment: StageAssignment) -> str | None:
+    """When a rollout began that is so young that the Deployment may speak of the one before."""
+    found = _rolled_out(assignment)
+    if found is None or found.status != "Unknown":
+        return None
+    young = found.last_transition_time >= timestamp(time.time() - SETTLE_SECONDS)
+    return found.last_transition_time if young else None
 
 
 def _told(verdict: Failed | Progressing, found: Diagnosis, *, known: bool) -> Verdict:
