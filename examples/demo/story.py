@@ -185,7 +185,7 @@ class Story:
         self.edit("prod", "v1.1.0")
         refusal = "accuracy 0.9556 < 0.96"
         expect(refusal in self.plan(refused=True), "the plan says which gate does not hold")
-        self.narrator.say("Applied all the same, it waits, and git has no tag more than before:")
+        self.narrator.say("Applied all the same, it is held, and git has no tag more than before:")
         before = self.tags()
         self.kubectl("apply", "-f", "stages.yaml")
         self.wait_for_reason("GateFailed", "stage/digits-prod")
@@ -302,9 +302,7 @@ class Story:
         self.narrator.say("And the promotion that went wrong?")
         then = self.at(held[3][0], ask, clone)
         expect("failed" in then, "notes tell that v1.2.0 failed at first")
-        self.narrator.say(
-            "The notes stand beside the commits. What became of the colleague's promotion:"
-        )
+        self.narrator.say("The notes stand beside the commits. All that became of v1.2.0:")
         log = ("log", "-1", "--notes=playbill", "--format=%h %s%n%N", f"{MODEL}@v1.2.0")
         noted = self.narrator.run("git", *log, directory=clone)
         expect("dev available" in noted, "a note tells that v1.2.0 was available on dev")
