@@ -169,7 +169,6 @@ def test_what_a_stage_serves_is_not_changed_behind_its_assignment(
     assert "may not promote there" in change(mallory, world, "mver/behind-v1", other).err
 
 
-@pytest.mark.xfail(reason="version_facts believes any object that claims the version")
 def test_a_second_object_for_a_version_brings_no_other_bytes(
     house: House, people: dict[str, Kubectl]
 ) -> None:
@@ -358,7 +357,6 @@ def test_what_a_token_brings_is_not_read_again(house: House, uri: str) -> None:
     assert "${uri} $(id) `id`" in world.message("digits@v1.0.0+b.1")
 
 
-@pytest.mark.xfail(strict=True, reason="tokens brings $(NAME), which the kubelet replaces")
 def test_what_a_token_brings_names_no_variable_of_the_container(house: House) -> None:
     """Else whoever may register a version reads what a Secret put into the environment."""
     world = house.world("variable")

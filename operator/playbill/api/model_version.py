@@ -147,10 +147,10 @@ class ModelVersionSpec(Model):
         Field(description="Where the bytes are, for a model that DVC does not track."),
     ] = None
     metrics: Annotated[
-        Values | None, Field(description="Metrics, as strings; win over those in git.")
+        Values | None, Field(description="Metrics, as strings; those in git win over them.")
     ] = None
     params: Annotated[
-        Values | None, Field(description="Parameters, as strings; win over those in git.")
+        Values | None, Field(description="Parameters, as strings; those in git win over them.")
     ] = None
     source: Annotated[Source | None, Field(description="The experiment it came from.")] = None
     links: Annotated[

@@ -36,7 +36,8 @@ def substitute(value: JSON, tokens: Mapping[str, str]) -> JSON:
     """A copy of `value` with `${name}` replaced in every string; keys stay as they are.
 
     Raises Stalled(TokenUnavailable) when a string asks for one of NAMES that
-    `tokens` has no value for. Other `${…}` and `$(…)` are left alone.
+    `tokens` has no value for, TokenRefused for a value that a pod would evaluate.
+    Other `${…}` and `$(…)` are left alone.
     """
     if isinstance(value, str):
         return _TOKEN.sub(lambda found: _value(found[1], tokens), value)
@@ -54,9 +55,21 @@ def has_token(text: str) -> bool:
 
 def _value(name: str, tokens: Mapping[str, str]) -> str:
     if found := tokens.get(name):
-        return found
+        return _plain(name, found)
     raise Stalled(
         "TokenUnavailable",
         f"the template uses ${{{name}}}, which this version has no value for: "
         f"{_HOW_TO_MEND[name]}, or take the token out of the template",
     )
+
+
+def _plain(name: str, value: str) -> str:
+    """The kubelet expands `$(NAME)` in commands, arguments and environments: a path from git must
+    not read what the author of the template put there."""
+    if "$(" in value:
+        raise Stalled(
+            "TokenRefused",
+            f"the value of ${{{name}}} holds '$(', which a pod would take for a variable: give "
+            "the artifact another path or uri, or take the token out of the template",
+        )
+    return value

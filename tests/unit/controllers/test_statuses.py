@@ -84,19 +84,27 @@ def test_a_version_tells_what_the_files_at_its_commit_say() -> None:
     assert (found.metrics, found.params) == ({"acc": "0.9"}, {"C": "1"})
 
 
-def test_what_the_spec_gives_wins_over_the_files() -> None:
+def test_what_git_says_wins_over_the_spec() -> None:
     given = {"uri": "s3://bucket/model", "digest": f"sha256:{'a' * 64}"}
     facts = ArtifactFacts(path="model.bin", digest="md5:1", metrics={"acc": "0.9"})
-    found = told(facts, artifact=given, metrics={"acc": "1.0"})
-    assert (found.artifact.uri, found.artifact.digest) == (given["uri"], given["digest"])
+    found = told(facts, artifact=given, metrics={"acc": "1.0", "f1": "0.8"})
+    assert (found.artifact.uri, found.artifact.digest) == (None, "md5:1")
     assert found.artifact.path == "model.bin"
-    assert found.metrics == {"acc": "1.0"}
+    assert found.metrics == {"acc": "0.9", "f1": "0.8"}
+    assert "changes nothing: register another version" in (found.note or "")
+
+
+def test_of_what_git_knows_nothing_the_spec_tells() -> None:
+    given = {"uri": "s3://bucket/model", "digest": f"sha256:{'a' * 64}"}
+    found = told(ArtifactFacts(path="model.bin"), artifact=given)
+    assert (found.artifact.uri, found.artifact.digest) == (given["uri"], given["digest"])
+    assert found.note is None
 
 
 def test_values_of_the_spec_and_of_git_are_told_together_within_bounds() -> None:
     facts = ArtifactFacts(metrics={f"g{n:03}": "1" for n in range(100)}, params={"C": "1"})
     found = told(facts, metrics={"acc": "1.0", "g000": "2"}, params={"D": "2"})
-    assert (found.metrics["acc"], found.metrics["g000"], len(found.metrics)) == ("1.0", "2", 100)
+    assert (found.metrics["acc"], found.metrics["g000"], len(found.metrics)) == ("1.0", "1", 100)
     assert found.params == {"C": "1", "D": "2"}
 
 
@@ -107,12 +115,19 @@ def with_trailers(**more: str) -> TagObject:
     return replace(tag("digits@v9.0.0", 9, 10), message=words)
 
 
-def test_what_the_spec_no_longer_says_of_the_bytes_is_told_by_the_tag() -> None:
+def test_what_was_registered_stays_so_whatever_the_spec_says_later() -> None:
     one = with_trailers(Playbill_Artifact_Uri="s3://b/k", Playbill_Artifact_Digest="md5:1")
-    found = told(ArtifactFacts(), one, number="v9.0.0")
-    assert (found.artifact.uri, found.artifact.digest) == ("s3://b/k", "md5:1")
-    given = told(ArtifactFacts(), one, number="v9.0.0", artifact={"uri": "s3://other"})
-    assert (given.artifact.uri, given.artifact.digest) == ("s3://other", None)
+    for later in ({}, {"artifact": {"uri": "s3://other", "digest": f"md5:{'b' * 32}"}}):
+        found = told(ArtifactFacts(digest="git:1"), one, number="v9.0.0", **later)
+        assert (found.artifact.uri, found.artifact.digest) == ("s3://b/k", "md5:1")
+
+
+def test_a_digest_may_be_told_later_of_what_was_registered_without_one() -> None:
+    one = with_trailers(Playbill_Artifact_Uri="s3://b/k")
+    for uri, digest in (("s3://b/k", f"md5:{'b' * 32}"), ("s3://other", None)):
+        declared = {"uri": uri, "digest": f"md5:{'b' * 32}"}
+        found = told(ArtifactFacts(digest="git:1"), one, number="v9.0.0", artifact=declared)
+        assert (found.artifact.uri, found.artifact.digest) == ("s3://b/k", digest)
 
 
 @pytest.mark.parametrize(("said", "source"), [(commit(1), commit(1)), ("main", commit(9))])

@@ -94,3 +94,10 @@ def test_the_template_itself_is_never_changed(value: object) -> None:
 def test_text_without_our_tokens_comes_back_as_it_was(value: object) -> None:
     if not any(f"${{{name}}}" in repr(value) for name in NAMES):
         assert substitute(value, VALUES) == value  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", ["$(PASSWORD)", "s3://a/$(PASSWORD)", "$$(PASSWORD)"])
+def test_a_value_that_a_pod_would_evaluate_is_refused(value: str) -> None:
+    with pytest.raises(Stalled, match=r"holds '\$\('") as raised:
+        substitute("--model=${uri}", {"uri": value})
+    assert raised.value.reason == "TokenRefused"

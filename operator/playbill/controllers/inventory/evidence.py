@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from playbill.api.model_version import ModelVersion
+from playbill.controllers.inventory.artifact_bytes import declaring
 from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.store import Store
 from playbill.git.project import ArtifactFacts
@@ -67,11 +68,10 @@ class Declared(Mapping[str, Traits]):
     model: str
 
     def __getitem__(self, version: str) -> Traits:
-        slot = f"@{version.removeprefix('v')}"
-        for found in self.store.claimants(self.namespace, self.model, slot):
-            if isinstance(found, ModelVersion):
-                return _declared(found)
-        raise KeyError(version)
+        found = declaring(self.store, self.namespace, self.model, version)
+        if found is None:
+            raise KeyError(version)
+        return _declared(found)
 
     def __iter__(self) -> Iterator[str]:
         parts = self.store.of_model(self.namespace, self.model)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playbill.api.model_version import ArtifactReference, ModelVersion
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.inventory.artifact_bytes import bytes_of, declared_bytes
 from playbill.controllers.inventory.store import key_of
 from playbill.controllers.objects.shell import Shell
 from playbill.ledger.state import Holder
@@ -26,16 +26,18 @@ def version_facts(
     if read is None:
         shell.look(state.key)
         return None
-    given = _declared(shell, assignment, holder)
+    meta = assignment.metadata
+    declared = declared_bytes(shell.store, meta.namespace, assignment.spec.model, holder.version)
+    given = bytes_of(artifact.version(holder.version), read, declared)
     place = _place(shell, model)
     return Facts(
         model=artifact.name,
         version=holder.version,
         commit=holder.commit,
         stage=assignment.spec.stage,
-        digest=(given.digest if given else None) or read.digest or None,
+        digest=given.digest,
         path=read.path or None,
-        uri=given.uri if given else None,
+        uri=given.uri,
         repository=place.url,
         secret=place.secret,
     )
@@ -51,15 +53,3 @@ def _place(shell: Shell, model: RegisteredModel) -> _Place:
     repository = shell.catalogue.repository_of(model)
     secret = repository.secret_ref.name if repository.secret_ref else None
     return _Place(repository.url, secret)
-
-
-def _declared(
-    shell: Shell, assignment: StageAssignment, holder: Holder
-) -> ArtifactReference | None:
-    """What a ModelVersion of this version says of its bytes."""
-    meta = assignment.metadata
-    slot = f"@{holder.version.removeprefix('v')}"
-    for found in shell.store.claimants(meta.namespace, assignment.spec.model, slot):
-        if isinstance(found, ModelVersion) and found.spec.artifact is not None:
-            return found.spec.artifact
-    return None

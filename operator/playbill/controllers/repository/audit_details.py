@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from playbill.api.errors import Trouble
-from playbill.api.model_version import ModelVersion
 from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.inventory.artifact_bytes import bytes_of, declared_bytes
 from playbill.controllers.inventory.keys import ObjectKey
 from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.store import Store
 from playbill.controllers.repository.outcomes import image_ids
 from playbill.kube.client import Kube
 from playbill.kube.resources import PODS
-from playbill.ledger.aliases import told as told_at_registration
 from playbill.ledger.audit import MOST_IMAGES, Due, Line
-from playbill.ledger.message import ARTIFACT_DIGEST
 from playbill.rollout.render import ASSIGNMENT_LABEL
 
 
@@ -42,19 +40,17 @@ class Details:
         return found if isinstance(found, StageAssignment) else None
 
     def _digest(self, state: RepositoryState, due: Due, assignment: StageAssignment | None) -> str:
-        """As the workload has it: what the version's object says, else its tag, else the files."""
-        slot = f"@{due.line.version.removeprefix('v')}"
+        """As the workload has it."""
+        line, declared = due.line, None
         if assignment is not None:
-            namespace, model = assignment.metadata.namespace, assignment.spec.model
-            for found in self.store.claimants(namespace, model, slot):
-                given = found.spec.artifact if isinstance(found, ModelVersion) else None
-                if given is not None and given.digest:
-                    return given.digest
-        artifact = state.view.artifact(due.line.artifact) if state.view else None
-        known = artifact.version(due.line.version) if artifact else None
-        facts = state.facts.get((due.commit, due.line.artifact))
-        at_registration = told_at_registration(known, ARTIFACT_DIGEST) if known else None
-        return at_registration or (facts.digest if facts else "")
+            meta = assignment.metadata
+            declared = declared_bytes(
+                self.store, meta.namespace, assignment.spec.model, line.version
+            )
+        artifact = state.view.artifact(line.artifact) if state.view else None
+        known = artifact.version(line.version) if artifact else None
+        facts = state.facts.get((due.commit, line.artifact))
+        return bytes_of(known, facts, declared).digest or ""
 
     async def _images(self, assignment: StageAssignment, version: str) -> str:
         meta = assignment.metadata

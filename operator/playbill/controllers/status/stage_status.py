@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-from playbill.api.errors import Trouble
+from playbill.api.errors import Stalled, Trouble
 from playbill.api.stage_assignment import (
     CurrentVersion,
     HistoryEntry,
@@ -135,7 +135,11 @@ def _recorded(summary: Summary) -> Part:
 
 def _rolled_out(serving: Serving) -> Part:
     if serving.held is not None:
-        return Part("RolledOut", "False", serving.held.reason, serving.held.message)
+        # What has only to be waited for has not failed.
+        status: Literal["False", "Unknown"] = (
+            "False" if isinstance(serving.held, Stalled) else "Unknown"
+        )
+        return Part("RolledOut", status, serving.held.reason, serving.held.message)
     match serving.verdict:
         case RolledOut(message=message):
             return Part("RolledOut", "True", "RolledOut", message)

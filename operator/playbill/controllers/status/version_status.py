@@ -12,6 +12,7 @@ from playbill.api.model_version import (
     ModelVersionStatus,
 )
 from playbill.api.times import timestamp
+from playbill.controllers.inventory.artifact_bytes import Bytes, bytes_of
 from playbill.controllers.status.bounds import (
     LONG_TEXT,
     NAME,
@@ -25,9 +26,9 @@ from playbill.controllers.status.bounds import (
 from playbill.controllers.status.conditions import Summary, conditions
 from playbill.controllers.status.model_status import one_line
 from playbill.git.facts import ArtifactFacts, cut_values
-from playbill.ledger.aliases import source_of, told
+from playbill.ledger.aliases import source_of
 from playbill.ledger.events import Deregistration, LedgerEvent, Registration
-from playbill.ledger.message import ARTIFACT_DIGEST, ARTIFACT_URI, CLUSTER, REQUESTED_BY, RESOURCE
+from playbill.ledger.message import CLUSTER, REQUESTED_BY, RESOURCE
 from playbill.ledger.state import VersionState
 from playbill.ledger.view import ArtifactView
 
@@ -91,7 +92,7 @@ def registered_status(
         lineage=_lineage(facts),
         metrics=_values(version.spec.metrics, facts.metrics if facts else {}),
         params=_values(version.spec.params, facts.params if facts else {}),
-        note=_note(facts),
+        note=_note(version, known, facts),
     )
 
 
@@ -116,25 +117,36 @@ def author_of(event: LedgerEvent) -> str:
 def _artifact(
     version: ModelVersion, known: VersionState, facts: ArtifactFacts | None
 ) -> ArtifactStatus | None:
-    """What the spec says of the bytes wins, then what it said when the tag was written."""
-    given = version.spec.artifact
-    uri = given.uri if given else told(known, ARTIFACT_URI)
-    digest = given.digest if given else told(known, ARTIFACT_DIGEST)
+    """What was recorded of the bytes, or the files tell, wins over what the spec says later."""
+    given = bytes_of(known, facts, version.spec.artifact)
     if facts is None:
         facts = ArtifactFacts()
-    if not (uri or facts.path or facts.type):
+    if not (given.uri or facts.path or facts.type):
         return None
     return ArtifactStatus(
         path=cut_or_none(facts.path, TEXT),
         type=cut_or_none(facts.type, TEXT),
-        uri=cut_or_none(uri, URI),
-        digest=cut_or_none(digest or facts.digest, NAME),
+        uri=cut_or_none(given.uri, URI),
+        digest=cut_or_none(given.digest, NAME),
         size=facts.size,
         files=facts.files,
         description=cut_or_none(facts.description, LONG_TEXT),
         labels=labels(facts.labels),
         meta=facts.meta,
     )
+
+
+def _ignored(version: ModelVersion, given: Bytes) -> list[str]:
+    """A version stays what it was registered as, whatever its object says afterwards."""
+    asked = version.spec.artifact
+    if asked is None or (asked.uri == given.uri and asked.digest in (None, given.digest)):
+        return []
+    return [
+        (
+            "spec.artifact is not what was recorded, or what git holds, and changes nothing: "
+            "register another version for other bytes"
+        )
+    ]
 
 
 def _lineage(facts: ArtifactFacts | None) -> LineageStatus | None:
@@ -156,15 +168,17 @@ def _lineage(facts: ArtifactFacts | None) -> LineageStatus | None:
 
 
 def _values(given: Mapping[str, str] | None, found: Mapping[str, str]) -> dict[str, str] | None:
-    """The spec's values before those of git, as many as a status may hold."""
-    values, _ = cut_values({**(given or {}), **found, **(given or {})})
+    """Those of the spec and of git, as many as a status may hold; of one name git's counts, as
+    it does for the gates of policies."""
+    values, _ = cut_values({**(given or {}), **found})
     return values or None
 
 
-def _note(facts: ArtifactFacts | None) -> str | None:
+def _note(version: ModelVersion, known: VersionState, facts: ArtifactFacts | None) -> str | None:
+    notes = [*_ignored(version, bytes_of(known, facts, version.spec.artifact))]
     if facts is None:
-        return None
-    notes = list(facts.notes)
+        return cut_or_none("; ".join(notes), TEXT)
+    notes += facts.notes
     if facts.problem is not None:
         notes.insert(0, f"{facts.problem.reason}: {facts.problem.message}")
     if facts.truncated:
