@@ -141,7 +141,7 @@ def test_killed_again_and_again_it_loses_and_doubles_nothing(world: World) -> No
         line
         for tag in world.tags()
         for line in world.message(tag).splitlines()
-        if line.startswith("Playbill-Request")
+        if line.startswith("Playbill-Request:")
     ]
     assert len(requests) == len(set(requests)) == len(world.tags())
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
+from urllib.request import getproxies
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
@@ -75,7 +76,11 @@ class Kube:
         Nothing is sent yet. Raises Stalled(NoCluster) without a usable configuration.
         """
         source = Source.find(kubeconfig, context)
-        configuration = Configuration(connection_pool_maxsize=connections)
+        # Otherwise aiohttp looks for a netrc before each request, and that in another thread.
+        session = {"trust_env": bool(getproxies())}
+        configuration = Configuration(
+            connection_pool_maxsize=connections, client_session_kwargs=session
+        )
         await source.load(configuration)
         return cls(configuration, source=source, observer=observer)
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from playbill.api.errors import Stalled, Trouble
+from playbill.api.model_version import ModelVersion
+from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.keys import Kind, ObjectKey
 from playbill.controllers.inventory.kinds import RESOURCES
 from playbill.controllers.inventory.store import Asking, Store
@@ -22,7 +24,7 @@ RESERVATION_MANAGER = "playbill-ledger"
 """Owns status.pending, and nothing else."""
 
 FEW = 20
-"""Up to so many objects of a kind are read one by one; more by one LIST of the namespace."""
+"""Up to so many objects of a kind are read one by one; more by a LIST for each model."""
 
 READS_AT_ONCE = 16
 
@@ -77,9 +79,7 @@ class KubeDesk:
     async def _raw(self, kind: Kind, keys: Sequence[ObjectKey]) -> list[Object]:
         resource = RESOURCES[kind]
         if len(keys) > FEW:
-            names = {key.name for key in keys}
-            items, _ = await self.kube.list(resource, self.namespace)
-            return [item for item in items if item["metadata"]["name"] in names]
+            return await self._listed(kind, keys)
         gate = asyncio.Semaphore(READS_AT_ONCE)
 
         async def one(key: ObjectKey) -> Object | None:
@@ -88,6 +88,20 @@ class KubeDesk:
 
         found = await asyncio.gather(*(one(key) for key in keys))
         return [raw for raw in found if raw is not None]
+
+    async def _listed(self, kind: Kind, keys: Sequence[ObjectKey]) -> list[Object]:
+        """By model, if these are of few: the namespace may hold very many others."""
+        held = [self.store.get(key) for key in keys]
+        models = {h.spec.model for h in held if isinstance(h, ModelVersion | StageAssignment)}
+        known = all(isinstance(h, ModelVersion | StageAssignment) for h in held)
+        selectors = [f"spec.model={m}" for m in sorted(models)] if known else []
+        wanted = selectors if 0 < len(selectors) <= FEW else [None]
+        lists = [
+            await self.kube.list(RESOURCES[kind], self.namespace, field_selector=selector)
+            for selector in wanted
+        ]
+        names = {key.name for key in keys}
+        return [item for items, _ in lists for item in items if item["metadata"]["name"] in names]
 
     async def reserve(
         self, intent: AnyIntent, tags: Sequence[TagObject], aliases: Sequence[Alias]
