@@ -187,6 +187,29 @@ def test_a_newer_spec_does_not_wait_for_the_check_of_the_one_before(served: Serv
     served.ready(V1)
     served.answers(V1)
     assert "rolledBack" not in served.world.status("stage", served.name)
+    eventually(lambda: jobs(served) == checking_pods(served) == [])
+
+
+def test_a_version_that_falls_over_while_it_is_asked_goes_back_and_its_check_ends(
+    served: Served,
+) -> None:
+    script = "[ ${version} = v1.0.0 ] || (/bin/busybox sleep 3; kill 1) & "
+    server = {
+        "command": [
+            "/bin/busybox",
+            "sh",
+            "-c",
+            script + "exec /bin/busybox sh /bin/serve ${version}",
+        ]
+    }
+    never = {"readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1}}
+    template = served.template(**server, **never)
+    serve(served, template=template, verify={**job(served, HANGS), "timeoutSeconds": 600})
+    served.change(version=V2)
+    served.world.await_reason("stage", served.name, "RolledBack", patience=120)
+    assert served.world.status("stage", served.name)["rolledBack"]["reason"] == "CrashLoop"
+    served.answers(V1)
+    eventually(lambda: jobs(served) == checking_pods(served) == [])
 
 
 def test_a_check_that_failed_is_asked_again_when_that_is_asked_for(served: Served) -> None:

@@ -127,6 +127,12 @@ def _port(check: HttpCheck, rendering: Rendering) -> int:
     )
 
 
+def has_ended(job: Mapping[str, Any]) -> bool:
+    """Whether a Job has completed or failed for good."""
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    return any(c["type"] in {"Complete", "Failed"} and c["status"] == "True" for c in conditions)
+
+
 def verified(job: Mapping[str, Any], done: RolledOut, why: str | None) -> Verdict:
     """What the Job says of a workload that is rolled out; `why` is what its pods tell."""
     name = job["metadata"]["name"]

@@ -12,7 +12,7 @@ from playbill.api.stage_assignment import StageAssignment
 from playbill.rollout.facts import Facts
 from playbill.rollout.judge import Failed, Progressing, RolledOut
 from playbill.rollout.render import render
-from playbill.rollout.verifying import VERIFIES_LABEL, job_of, verified
+from playbill.rollout.verifying import VERIFIES_LABEL, has_ended, job_of, verified
 
 FACTS = Facts(model="digits", version="v2.0.0", commit="c" * 40, stage="prod")
 PORTS = [{"name": "grpc", "containerPort": 9000}, {"name": "http", "containerPort": 8080}]
@@ -136,12 +136,15 @@ def ended(*conditions: tuple[str, str, str]) -> dict[str, Any]:
 )
 def test_until_it_ends_the_rollout_goes_on(found: Any, why: str | None, expected: str) -> None:
     verdict = verified(found, DONE, why)
+    assert not has_ended(found)
     assert isinstance(verdict, Progressing)
     assert verdict.message.startswith(f"1 of 1 pod ready; {expected}")
 
 
 def test_a_job_that_completes_says_that_the_version_is_good() -> None:
-    verdict = verified(ended(("Complete", "True", "")), DONE, None)
+    job = ended(("Complete", "True", ""))
+    assert has_ended(job)
+    verdict = verified(job, DONE, None)
     assert verdict == RolledOut("1 of 1 pod ready; verified by Job j", "1/1")
 
 

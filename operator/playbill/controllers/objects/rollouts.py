@@ -97,7 +97,11 @@ class Rollouts:
         if unknown := self.applying.unknown(assignment, rendering):
             return replace(self._announced(assignment, unknown), back=back)
         try:
+            if not _is_recorded(assignment, back):
+                await self._end_checks(assignment)
             live = await self.applying.bring_in_step(assignment, rendering)
+        except Waiting as waiting:
+            return replace(self._waiting(assignment, waiting), back=back)
         except Stalled as stalled:
             return replace(self._refused(assignment, stalled), back=back)
         verdict = await self.applying.judge(assignment, live, known=True)
@@ -145,11 +149,17 @@ class Rollouts:
         if not isinstance(verdict, RolledOut) or verify is None or known:
             return verdict
         if await self.revisions.get(assignment, revision_name(assignment, rendering)):
-            return verdict  # it was good before, and only the status was lost
+            await self._end_checks(assignment)
+            return verdict  # it was good before: long ago, or the status was lost
         attempt = f"{holder.assignment.tag} {spec_hash(assignment)}"
         return await self.verifying.verdict(
             assignment, verify, facts, rendering, verdict, attempt=attempt
         )
+
+    async def _end_checks(self, assignment: StageAssignment) -> None:
+        """Nobody waits any more for what a Job has yet to find out."""
+        if assignment.spec.rollout is not None and assignment.spec.rollout.verify is not None:
+            await self.verifying.end(assignment)
 
     async def _serving(
         self, assignment: StageAssignment, rendering: Rendering, live: Live, verdict: Verdict
@@ -269,6 +279,11 @@ def _objects(assignment: StageAssignment) -> list[WorkloadObject]:
 def _kept(assignment: StageAssignment) -> str | None:
     """The revision of the last healthy rendering, as the status has it."""
     return assignment.status.workload.revision if assignment.status.workload else None
+
+
+def _is_recorded(assignment: StageAssignment, back: RolledBack) -> bool:
+    current = assignment.status.current
+    return current is not None and current.tag != back.tag
 
 
 def _rolled_back(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from playbill.api.errors import Trouble
@@ -16,7 +17,7 @@ from playbill.rollout.judge import RolledOut, Verdict
 from playbill.rollout.objects import Manifest
 from playbill.rollout.ownership import refuse_foreign
 from playbill.rollout.render import Rendering
-from playbill.rollout.verifying import VERIFIES_LABEL, job_of, verified
+from playbill.rollout.verifying import VERIFIES_LABEL, has_ended, job_of, verified
 
 MANAGER = "playbill"
 
@@ -61,13 +62,19 @@ class Verifying:
                 raise
             return found
 
-    async def _clear(self, assignment: StageAssignment) -> None:
+    async def end(self, assignment: StageAssignment) -> None:
+        """Take away the Jobs that have not ended: the version that they ask about has given way."""
+        await self._clear(assignment, which=lambda job: not has_ended(job))
+
+    async def _clear(
+        self, assignment: StageAssignment, *, which: Callable[[Manifest], bool] = lambda _: True
+    ) -> None:
         """Take away the Jobs of former tries: the last one stays until there is another."""
         meta = assignment.metadata
         jobs, _ = await self.kube.list(
             JOBS, meta.namespace, label_selector=f"{VERIFIES_LABEL}={meta.name}"
         )
-        for job in jobs:
+        for job in filter(which, map(dict, jobs)):
             try:
                 refuse_foreign(job, assignment)
             except Trouble:
