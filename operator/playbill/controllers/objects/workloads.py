@@ -98,8 +98,11 @@ class Workloads:
         if isinstance(verdict, Failed):
             return True
         rolled_out = _rolled_out(assignment)
-        started = timestamp(time.time() - PATIENCE)
-        return rolled_out is not None and rolled_out.last_transition_time < started
+        if rolled_out is None:
+            return False
+        # What was found to have failed is not forgotten for as long as that is news.
+        failed = rolled_out.status == "False"
+        return failed or rolled_out.last_transition_time < timestamp(time.time() - PATIENCE)
 
     async def _in_step(
         self, resource: ApiResource, assignment: StageAssignment, rendered: Manifest
