@@ -12,7 +12,8 @@ from examples.demo import gitserver, manifests, project
 from examples.demo.gitserver import GitServer, GitServerError
 from examples.demo.narrator import CommandFailedError, Narrator
 from examples.demo.places import NAMESPACE, MissingError, Places
-from examples.demo.story import OPERATOR_NAMESPACE, Story, SurpriseError
+from examples.demo.scene import OPERATOR_NAMESPACE, SurpriseError
+from examples.demo.story import Story
 from examples.demo.witnesses import DisagreementError, Witnesses
 
 OPERATOR = "deploy/overlays/local"
