@@ -146,10 +146,11 @@ class Rollouts:
         known = _kept(assignment) == revision_name(assignment, rendering)
         verdict = await self.applying.judge(assignment, live, known=known)
         verify = assignment.spec.rollout.verify if assignment.spec.rollout else None
-        if not isinstance(verdict, RolledOut) or verify is None or known:
+        if not isinstance(verdict, RolledOut) or verify is None:
             return verdict
-        if await self.revisions.get(assignment, revision_name(assignment, rendering)):
-            await self._end_checks(assignment)
+        if known or await self.revisions.get(assignment, revision_name(assignment, rendering)):
+            if not _is_rolled_out(assignment):
+                await self._end_checks(assignment)
             return verdict  # it was good before: long ago, or the status was lost
         attempt = f"{holder.assignment.tag} {spec_hash(assignment)}"
         return await self.verifying.verdict(
@@ -279,6 +280,11 @@ def _objects(assignment: StageAssignment) -> list[WorkloadObject]:
 def _kept(assignment: StageAssignment) -> str | None:
     """The revision of the last healthy rendering, as the status has it."""
     return assignment.status.workload.revision if assignment.status.workload else None
+
+
+def _is_rolled_out(assignment: StageAssignment) -> bool:
+    conditions = assignment.status.conditions
+    return any(c.type == "RolledOut" and c.status == "True" for c in conditions)
 
 
 def _is_recorded(assignment: StageAssignment, back: RolledBack) -> bool:
