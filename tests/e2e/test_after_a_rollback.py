@@ -148,3 +148,24 @@ def story(served: Served) -> list[tuple[str, str]]:
             number = int(words[6].rpartition("#")[2])
             found.append((number, ORDER.index(words[2]), words[2], words[4]))
     return [(outcome, version) for _, _, outcome, version in sorted(found)]
+
+
+def test_a_git_server_that_refuses_the_record_does_not_hold_up_the_old_pods(
+    prepared: Served,
+) -> None:
+    served, world = prepared, prepared.world
+    served.assign(**rollout(served))
+    served.ready()
+    world.await_ready("mver", f"{served.model}-v2")
+    served.change(version=V2)
+    eventually(lambda: len(tags(served)) == 2)
+    world.remote.hook("pre-receive", "echo closed today >&2; exit 1")
+    try:
+        going = f"going back to {V1}, which is not on record yet"
+        world.await_said("stage", served.name, "PushRejected", going, patience=PATIENCE)
+        served.answers(V1)
+        eventually(lambda: len(served.pods()) == 1)
+    finally:
+        world.remote.hook("pre-receive", "exit 0")
+    rolled_back(served)
+    assert len(tags(served)) == 3
