@@ -31,8 +31,8 @@ FAILED = 2
     help="A file, a directory, or - for standard input; may be given several times.",
 )
 @click.option(
-    "-n", "--namespace", default="default", show_default=True, envvar="PLAYBILL_NAMESPACE",
-    help="For objects that name none.",
+    "-n", "--namespace", envvar="PLAYBILL_NAMESPACE",
+    help="For objects that name none.  [default: the context's]",
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Choice(["text", "json", "markdown"]), default="text",
@@ -55,7 +55,7 @@ FAILED = 2
 def plan(
     *,
     names: tuple[str, ...],
-    namespace: str,
+    namespace: str | None,
     output: Literal["text", "json", "markdown"],
     kubeconfig: Path | None,
     context: str | None,
@@ -102,7 +102,7 @@ def _say(words: str) -> None:
 
 async def _plan(
     names: tuple[str, ...],
-    namespace: str,
+    namespace: str | None,
     kubeconfig: Path | None,
     context: str | None,
     cluster: str,
@@ -112,8 +112,10 @@ async def _plan(
     from playbill.controllers.planning.manifests import read_manifests  # noqa: PLC0415
     from playbill.controllers.planning.planning import plan as make  # noqa: PLC0415
     from playbill.kube.client import Kube  # noqa: PLC0415
+    from playbill.kube.connection import Source  # noqa: PLC0415
 
-    manifests = read_manifests(names, namespace=namespace, stdin=sys.stdin)
+    place = namespace or Source.find(kubeconfig, context).namespace()
+    manifests = read_manifests(names, namespace=place, stdin=sys.stdin)
     if manifests.others:
         say(f"{manifests.others} of the objects are not Playbill's, and are left out")
     async with await Kube.connect(kubeconfig, context) as kube:

@@ -68,7 +68,7 @@ def by_status(status: int, what: str, *, after: float | None = None) -> Trouble:
     """What an answer of http means that is none of success."""
     words = f"{what}: the server answers {status}"
     if status in {404, 410}:
-        return not_found(f"{words}: there is nothing at this address")
+        return not_found(f"{words}: nothing is there: was it pushed (dvc push)?")
     if status == 401:
         return denied(f"{words}: it wants credentials, or others; see fetch.secretRef")
     if status in {402, 403, 407, 451}:

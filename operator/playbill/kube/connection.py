@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import (
+    ConfigException,
+    list_kube_config_contexts,
+    load_incluster_config,
+    load_kube_config,
+)
 
 from playbill.api.errors import Retry, Stalled
 
@@ -44,6 +49,21 @@ class Source:
             "no cluster to work on: name a kubeconfig, set KUBECONFIG, or run in a pod with a "
             "service account",
         )
+
+    def namespace(self) -> str:
+        """The namespace that the kubeconfig's context names, or `default`, as kubectl has it.
+
+        Raises Stalled(NoCluster) for a kubeconfig that cannot be read.
+        """
+        if self.kubeconfig is None:
+            return "default"
+        try:
+            contexts, current = list_kube_config_contexts(config_file=self.kubeconfig)  # type: ignore[no-untyped-call]
+        except (ConfigException, OSError) as error:
+            raise Stalled("NoCluster", f"cannot use {self.kubeconfig}: {error}") from error
+        wanted = next((c for c in contexts if c["name"] == self.context), current)
+        found: str = wanted["context"].get("namespace") or "default"
+        return found
 
     async def load(self, configuration: Configuration) -> None:
         """Read address and credentials into `configuration`.

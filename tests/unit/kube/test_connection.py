@@ -73,3 +73,28 @@ def test_resources_have_the_paths_that_kubernetes_gives_them() -> None:
 
 def test_a_name_cannot_lead_elsewhere() -> None:
     assert SECRETS.path("ml", "../x?y") == "/api/v1/namespaces/ml/secrets/..%2Fx%3Fy"
+
+
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: blue
+clusters: [{name: one, cluster: {server: "https://one.example.com"}}]
+users: [{name: ada, user: {token: t}}]
+contexts:
+- {name: blue, context: {cluster: one, user: ada, namespace: ml}}
+- {name: green, context: {cluster: one, user: ada}}
+"""
+
+
+@pytest.mark.parametrize(("context", "namespace"), [(None, "ml"), ("green", "default")])
+def test_the_namespace_is_the_contexts(home: Path, context: str | None, namespace: str) -> None:
+    path = home / "config"
+    path.write_text(KUBECONFIG)
+
+    assert Source.find(path, context).namespace() == namespace
+
+
+def test_a_kubeconfig_that_cannot_be_read_is_said(home: Path) -> None:
+    with pytest.raises(Stalled, match="cannot use"):
+        Source.find(home / "missing").namespace()
