@@ -70,6 +70,10 @@ def statuses(used: dict[str, int]) -> int:
     return sum(used.get(f"{verb} stageassignments/status", 0) for verb in ("apply", "patch"))
 
 
+def rollbacks(world: World) -> float:
+    return world.operator.metric("playbill_rollbacks_total", reason="ImageUnavailable")
+
+
 def test_the_costs_of_a_rollout_and_of_a_rollback(served: Served) -> None:
     """A status is written when it is recorded, when pods come and go, and at the end."""
     world = served.world
@@ -109,6 +113,7 @@ def test_the_costs_of_a_rollout_and_of_a_rollback(served: Served) -> None:
         world.await_reason("stage", served.name, "RolledBack", patience=90)
 
     failing = cost(world, fail)
+    assert rollbacks(world) == 1
     assert workload(failing) == {
         "apply deployments.apps": 2,  # there and back
         "apply services": 2,
@@ -137,3 +142,4 @@ def test_looking_again_at_what_was_rolled_back_writes_nothing(served: Served) ->
     assert not [what for what in asked if what.split()[0] in WRITES]
     assert not [what for what in asked if what.startswith("git push")]
     assert (served.written(), world.remote.tags()) == (before, tags)
+    assert rollbacks(world) == 0  # since this process began
