@@ -8,7 +8,7 @@ from tests.conformance.ssh_key import SshKey
 
 from playbill.git.signing import SigningKey
 from playbill.git.verifying import signed_by
-from playbill.ledger.ssh_keys import public_key
+from playbill.ledger.policies.ssh_keys import public_key
 from playbill.ledger.tagobject import TagObject
 
 TAG = TagObject("m@v1.0.0", "0" * 40, "Ada", "ada@example.com", 1_700_000_000, "a tag\n")

@@ -16,8 +16,8 @@ from playbill.api.errors import Retry
 from playbill.git.objects import read_tag_objects
 from playbill.git.process import Limits, run
 from playbill.git.store import Store
-from playbill.ledger.evidence import Signed
-from playbill.ledger.ssh_keys import first_string, in_base64
+from playbill.ledger.policies.evidence import Signed
+from playbill.ledger.policies.ssh_keys import first_string, in_base64
 
 LIMITS = Limits(seconds=30, stdout=1 << 16, file=1 << 20)
 LARGEST_TAG = 1 << 20

@@ -12,7 +12,7 @@ from typing import Literal
 
 from playbill.api.errors import Trouble
 from playbill.ledger.aliases import Alias, Base
-from playbill.ledger.policy import Oversight
+from playbill.ledger.policies.policy import Oversight
 from playbill.ledger.tagobject import TagObject
 
 

@@ -25,7 +25,7 @@ from playbill.ledger.intents import (
     StageIntent,
     VersionIntent,
 )
-from playbill.ledger.permitting import permit_standing
+from playbill.ledger.policies.permitting import permit_standing
 from playbill.ledger.reserved import is_still_asked, number_of
 from playbill.ledger.stages import decide_stage
 from playbill.ledger.tagobject import TagObject

@@ -16,7 +16,7 @@ from playbill.ledger.grammar import (
     parse_tag,
 )
 from playbill.ledger.intents import Rollback, StageIntent
-from playbill.ledger.permitting import permit
+from playbill.ledger.policies.permitting import permit
 from playbill.ledger.rollbacks import is_unrecorded, reason_of, refuse_rolled_back
 from playbill.ledger.state import Holder
 from playbill.ledger.vanished import refuse_vanished

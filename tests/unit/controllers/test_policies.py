@@ -6,7 +6,7 @@ import pytest
 
 from playbill.api.promotion_policy import PromotionPolicy
 from playbill.controllers.inventory.policies import faults_of, rules_for, selects
-from playbill.ledger.policy import After, Rules
+from playbill.ledger.policies.policy import After, Rules
 
 KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43}"
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from playbill.ledger.evidence import typed
-from playbill.ledger.expressions import LONGEST, Broken, evaluate, fault, holds
+from playbill.ledger.policies.evidence import typed
+from playbill.ledger.policies.expressions import LONGEST, Broken, evaluate, fault, holds
 
 VALUES: dict[str, Any] = {
     "metrics": typed(

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.ledger.book import commit
 
-from playbill.ledger.evidence import Traits
-from playbill.ledger.gates import Gate, Subject, judge_gate
+from playbill.ledger.policies.evidence import Traits
+from playbill.ledger.policies.gates import Gate, Subject, judge_gate
 
 NEW = Traits(
     metrics={"accuracy": "0.910", "loss": "nan", "n": "3"},

@@ -12,15 +12,15 @@ from tests.unit.ledger.book import NOW, asker, commit, tag, view, written
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.ledger.decisions import Repeat
-from playbill.ledger.evidence import Evidence, Signed, Traits
-from playbill.ledger.gates import Gate
-from playbill.ledger.holding import Held, time_held
 from playbill.ledger.intents import Follow, Reservation, Rollback, StageIntent
-from playbill.ledger.permitting import JUST_RECORDED, lacking, refuse_rollout
 from playbill.ledger.plan import decide
-from playbill.ledger.policy import After, EvidenceNotRead, Oversight, Rules
+from playbill.ledger.policies.evidence import Evidence, Signed, Traits
+from playbill.ledger.policies.gates import Gate
+from playbill.ledger.policies.holding import Held, time_held
+from playbill.ledger.policies.permitting import JUST_RECORDED, lacking, refuse_rollout
+from playbill.ledger.policies.policy import After, EvidenceNotRead, Oversight, Rules
+from playbill.ledger.policies.windows import Window
 from playbill.ledger.tagobject import TagObject
-from playbill.ledger.windows import Window
 
 ME = asker("StageAssignment", "m-prod")
 V1, V2 = tag("m@v1.0.0", 1, 1), tag("m@v2.0.0", 2, 2)

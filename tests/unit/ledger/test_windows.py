@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbill.ledger.windows import Window
+from playbill.ledger.policies.windows import Window
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WORK = Window(days=frozenset(range(5)), opens=540, closes=1020, zone=BERLIN)

@@ -27,9 +27,9 @@ from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.running import in_use
 from playbill.controllers.inventory.store import Asking, Store, key_of, slot_of
 from playbill.git.url import UrlPolicy, parse_url
-from playbill.ledger.evidence import Evidence
 from playbill.ledger.intents import AnyIntent, StageIntent, VersionIntent
-from playbill.ledger.policy import Oversight
+from playbill.ledger.policies.evidence import Evidence
+from playbill.ledger.policies.policy import Oversight
 from playbill.ledger.view import Author
 
 Identity = tuple[str, str]

@@ -12,10 +12,10 @@ from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.store import Store
 from playbill.git.project import ArtifactFacts
 from playbill.ledger.aliases import told
-from playbill.ledger.evidence import Evidence, Traits
 from playbill.ledger.intents import StageIntent
 from playbill.ledger.message import ARTIFACT_DIGEST
-from playbill.ledger.permitting import lacking
+from playbill.ledger.policies.evidence import Evidence, Traits
+from playbill.ledger.policies.permitting import lacking
 from playbill.ledger.view import View
 
 

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from playbill.api import promotion_policy as api
 from playbill.api.promotion_policy import PromotionPolicy, PromotionPolicySpec
 from playbill.api.times import seconds_in
-from playbill.ledger.expressions import fault
-from playbill.ledger.gates import Gate
-from playbill.ledger.policy import After, Rules
-from playbill.ledger.ssh_keys import public_key
-from playbill.ledger.windows import DAYS, Window
+from playbill.ledger.policies.expressions import fault
+from playbill.ledger.policies.gates import Gate
+from playbill.ledger.policies.policy import After, Rules
+from playbill.ledger.policies.ssh_keys import public_key
+from playbill.ledger.policies.windows import DAYS, Window
 
 
 def rules_for(policies: Iterable[PromotionPolicy], *, model: str, stage: str) -> tuple[Rules, ...]:

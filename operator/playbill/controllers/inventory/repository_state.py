@@ -13,9 +13,9 @@ from playbill.controllers.inventory.snapshot import Snapshot
 from playbill.git.dvc import Artifact as ListedArtifact
 from playbill.git.project import ArtifactFacts, ProjectProblem
 from playbill.git.url import RemoteUrl
-from playbill.ledger.evidence import Signed
 from playbill.ledger.fold import Book
 from playbill.ledger.grammar import TagName, parse_tag
+from playbill.ledger.policies.evidence import Signed
 from playbill.ledger.view import Author, View
 
 Commit = str

@@ -10,8 +10,8 @@ from playbill.controllers.inventory.store import key_of
 from playbill.controllers.objects.judging import Judgement
 from playbill.controllers.objects.shell import Shell
 from playbill.ledger.intents import StageIntent
-from playbill.ledger.permitting import refuse_rollout
-from playbill.ledger.policy import EvidenceNotRead
+from playbill.ledger.policies.permitting import refuse_rollout
+from playbill.ledger.policies.policy import EvidenceNotRead
 
 
 def refused(

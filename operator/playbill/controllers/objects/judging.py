@@ -11,7 +11,7 @@ from playbill.controllers.inventory.store import Asking
 from playbill.ledger.decisions import Settled
 from playbill.ledger.intents import AnyIntent
 from playbill.ledger.plan import decide
-from playbill.ledger.policy import EvidenceNotRead
+from playbill.ledger.policies.policy import EvidenceNotRead
 from playbill.ledger.view import ArtifactView
 
 

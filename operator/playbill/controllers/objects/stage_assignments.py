@@ -30,7 +30,7 @@ from playbill.controllers.status.stage_status import Serving, recorded_summary, 
 from playbill.kube.answers import Conflict, Missing
 from playbill.kube.resources import NAMESPACES
 from playbill.ledger import rollbacks as ledger
-from playbill.ledger.policy import EvidenceNotRead
+from playbill.ledger.policies.policy import EvidenceNotRead
 from playbill.ledger.state import Holder
 from playbill.rollout.judge import Failed, Progressing
 

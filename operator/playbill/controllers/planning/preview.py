@@ -25,9 +25,9 @@ from playbill.ledger.events import TagRecord
 from playbill.ledger.following import asked_version
 from playbill.ledger.grammar import RegistrationTag, parse_tag
 from playbill.ledger.intents import AnyIntent, StageIntent, VersionIntent
-from playbill.ledger.permitting import check, following, promotion, verdict
 from playbill.ledger.plan import make_plan
-from playbill.ledger.policy import EvidenceNotRead, Finding
+from playbill.ledger.policies.permitting import check, following, promotion, verdict
+from playbill.ledger.policies.policy import EvidenceNotRead, Finding
 from playbill.ledger.tagobject import TagObject
 from playbill.ledger.view import View
 

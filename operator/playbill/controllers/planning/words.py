@@ -9,7 +9,7 @@ from typing import Any, Final
 from playbill.api.errors import Retry, Waiting
 from playbill.controllers.planning.planning import Plan
 from playbill.controllers.planning.preview import Preview
-from playbill.ledger.policy import Finding
+from playbill.ledger.policies.policy import Finding
 
 _TITLES: Final[Mapping[str, str]] = {
     "write": "would be written",

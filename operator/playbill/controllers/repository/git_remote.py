@@ -32,7 +32,7 @@ from playbill.git.verifying import read_signatures
 from playbill.ledger.aliases import Alias, Base, parse_base
 from playbill.ledger.grammar import parse_tag
 from playbill.ledger.intents import AnyIntent, StageIntent, VersionIntent
-from playbill.ledger.permitting import lacking
+from playbill.ledger.policies.permitting import lacking
 from playbill.ledger.tagobject import TagObject
 from playbill.ledger.view import View
 

@@ -14,8 +14,8 @@ from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.ledger.events import Assignment
 from playbill.ledger.following import asked_version, highest_fitting
 from playbill.ledger.intents import StageIntent
-from playbill.ledger.policy import Case, EvidenceNotRead, Finding, Needed, Oversight, Rules
-from playbill.ledger.rules import findings, signable
+from playbill.ledger.policies.policy import Case, EvidenceNotRead, Finding, Needed, Oversight, Rules
+from playbill.ledger.policies.rules import findings, signable
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView, View
 

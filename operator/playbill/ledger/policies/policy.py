@@ -8,10 +8,10 @@ from typing import Literal
 
 from playbill.api.errors import Retry, Trouble
 from playbill.ledger.events import LedgerEvent
-from playbill.ledger.evidence import Evidence
-from playbill.ledger.gates import Gate
+from playbill.ledger.policies.evidence import Evidence
+from playbill.ledger.policies.gates import Gate
+from playbill.ledger.policies.windows import Window
 from playbill.ledger.view import ArtifactView
-from playbill.ledger.windows import Window
 
 _CURRENT = re.compile(r"\bcurrent\b")
 

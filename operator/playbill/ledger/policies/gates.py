@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from playbill.ledger.evidence import Traits, typed
-from playbill.ledger.expressions import Broken, evaluate, holds
+from playbill.ledger.policies.evidence import Traits, typed
+from playbill.ledger.policies.expressions import Broken, evaluate, holds
 
 MOST_SHOWN = 8
 LONGEST_SHOWN = 80

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.ledger.events import LedgerEvent
-from playbill.ledger.evidence import Signed, Traits
-from playbill.ledger.gates import Subject, judge_gate
-from playbill.ledger.holding import Held, time_held
-from playbill.ledger.policy import After, Case, Finding, Rules
+from playbill.ledger.policies.evidence import Signed, Traits
+from playbill.ledger.policies.gates import Subject, judge_gate
+from playbill.ledger.policies.holding import Held, time_held
+from playbill.ledger.policies.policy import After, Case, Finding, Rules
+from playbill.ledger.policies.windows import Window
 from playbill.ledger.state import VersionState
-from playbill.ledger.windows import Window
 
 
 def findings(rules: Rules, case: Case) -> Iterator[Finding]:

@@ -1,0 +1,1 @@
+"""PromotionPolicies: what is asked of a promotion, and whether it holds. Pure."""
