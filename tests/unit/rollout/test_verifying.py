@@ -145,7 +145,7 @@ def test_a_job_that_completes_says_that_the_version_is_good() -> None:
     job = ended(("Complete", "True", ""))
     assert has_ended(job)
     verdict = verified(job, DONE, None)
-    assert verdict == RolledOut("1 of 1 pod ready; verified by Job j", "1/1")
+    assert verdict == DONE
 
 
 @pytest.mark.parametrize(

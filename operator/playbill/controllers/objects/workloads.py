@@ -150,12 +150,13 @@ def _rolled_out(assignment: StageAssignment) -> Condition | None:
 
 
 def _begun(assignment: StageAssignment) -> str | None:
-    """When a rollout began that is so young that the Deployment may speak of the one before."""
-    found = _rolled_out(assignment)
-    if found is None or found.status != "Unknown":
-        return None
-    young = found.last_transition_time >= timestamp(time.time() - SETTLE_SECONDS)
-    return found.last_transition_time if young else None
+    """When a rollout, or the way back from one, began that is so young that the Deployment may
+    speak of the one before."""
+    found, back = _rolled_out(assignment), assignment.status.rolled_back
+    times = [found.last_transition_time] if found and found.status == "Unknown" else []
+    times += [back.at] if back else []
+    young = timestamp(time.time() - SETTLE_SECONDS)
+    return max((each for each in times if each >= young), default=None)
 
 
 def _told(verdict: Failed | Progressing, found: Diagnosis, *, known: bool) -> Verdict:
