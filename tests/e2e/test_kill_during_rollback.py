@@ -90,6 +90,7 @@ def rolled_back(served: Served) -> None:
     assert status["current"]["version"] == status["workload"]["version"] == V1
     back = status["rolledBack"]
     assert (back["version"], back["to"], back["tag"]) == (V2, V1, f"{served.model}#prod#2")
+    assert "fails as well" not in world.operator.log.read_text()
     told = [(h["version"], h.get("outcome")) for h in status["history"]]
     assert told[:2] == [(V1, "Available"), (V2, "RolledBack")]
 
