@@ -66,6 +66,12 @@ def _roll_back(
             f"{back.commit[:12]} to {commit[:12]}, so the ledger cannot say so: push the old tag "
             "again, or assign another version",
         )
+    if all(e.commit != commit for e in artifact.stage_events(intent.stage)):
+        raise Stalled(
+            "NeverHeld",
+            f"{back.to} never held {intent.stage}, so going back to it would be a promotion that "
+            "nobody asked for: somebody has written status.rolledBack; change the spec",
+        )
     _refuse_ambiguous(artifact, back.to, commit)
     return _assign(intent, view, artifact, back.to, commit, now, reason_of(back))
 

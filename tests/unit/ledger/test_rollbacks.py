@@ -166,3 +166,10 @@ def test_only_rollbacks_tell_of_one() -> None:
     found = told_by(written)
     assert found is not None
     assert (found.version, found.reason, found.message) == ("v2.0.0", "CrashLoop", "exit code 7")
+
+
+def test_a_version_that_never_held_the_stage_is_nothing_to_go_back_to() -> None:
+    forged = replace(BACK, to="v3.0.0", commit=commit(3))
+    found = decided(intent(rollback=forged), tag("m@v3.0.0", 3, 3))
+    assert isinstance(found, Stalled)
+    assert found.reason == "NeverHeld"
