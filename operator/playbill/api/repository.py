@@ -93,6 +93,7 @@ class Repository(Model):
         bool,
         Field(
             description="Writes what became of each assignment into git notes of its version's "
-            "commit (refs/notes/playbill): recorded, available, failed, rolled-back, replaced, unassigned."
+            "commit (refs/notes/playbill): recorded, available, failed, rolled-back, replaced, "
+            "unassigned."
         ),
     ] = True

@@ -20,20 +20,21 @@ from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
 from playbill.controllers.inventory.store import Resource, Store
 from playbill.controllers.objects.adoption import Adoption
-from playbill.controllers.objects.applying import Applying
-from playbill.controllers.objects.manifest_objects import ManifestObjects
+from playbill.controllers.objects.finalizer import Finalizer
 from playbill.controllers.objects.model_repositories import ModelRepositories
 from playbill.controllers.objects.model_versions import ModelVersions
 from playbill.controllers.objects.promotion_policies import PromotionPolicies
 from playbill.controllers.objects.registered_models import RegisteredModels
-from playbill.controllers.objects.reporting import Reporter
-from playbill.controllers.objects.revisions import Revisions
-from playbill.controllers.objects.rollouts import Rollouts
-from playbill.controllers.objects.shell import Shell
 from playbill.controllers.objects.stage_assignments import StageAssignments
-from playbill.controllers.objects.verifying import Verifying
-from playbill.controllers.objects.workloads import Workloads
+from playbill.controllers.reconciling.reporting import Reporter
+from playbill.controllers.reconciling.shell import Shell
 from playbill.controllers.repository.repositories import Repositories
+from playbill.controllers.rollouts.applying import Applying
+from playbill.controllers.rollouts.manifest_objects import ManifestObjects
+from playbill.controllers.rollouts.revisions import Revisions
+from playbill.controllers.rollouts.rollouts import Rollouts
+from playbill.controllers.rollouts.verifying import Verifying
+from playbill.controllers.rollouts.workloads import Workloads
 from playbill.controllers.watch.actors import Actors
 from playbill.controllers.watch.hooks import Hooks
 from playbill.controllers.watch.informer import Informer
@@ -172,7 +173,7 @@ class Operator:
         )
         homes = ModelRepositories(shell, adoption, self.hooks)
         models, versions = RegisteredModels(shell, adoption), ModelVersions(shell)
-        stages = StageAssignments(shell, self._build_rollouts(shell))
+        stages = StageAssignments(shell, self._build_rollouts(shell), Finalizer(shell))
 
         policies = PromotionPolicies(shell)
 

@@ -14,7 +14,7 @@ from tests.cluster.model_service import ModelServices, grant, model_services
 
 from playbill.api.errors import Stalled, Waiting
 from playbill.api.stage_assignment import StageAssignment, WorkloadObject
-from playbill.controllers.objects.manifest_objects import InStep, ManifestObjects
+from playbill.controllers.rollouts.manifest_objects import InStep, ManifestObjects
 from playbill.kube.answers import Conflict
 from playbill.kube.client import Kube, Object
 from playbill.kube.resources import STAGE_ASSIGNMENTS

@@ -11,8 +11,8 @@ from tests.unit.ledger.book import asker, commit, tag, view
 from playbill.api.errors import Retry, Trouble
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.intents import intent_of, spec_hash
-from playbill.controllers.objects.judging import Judgement
-from playbill.controllers.objects.standing import is_told, standing
+from playbill.controllers.reconciling.judging import Judgement
+from playbill.controllers.rollouts.standing import is_told, standing
 from playbill.ledger.decisions import Write
 from playbill.ledger.plan import decide
 from playbill.ledger.tagobject import TagObject

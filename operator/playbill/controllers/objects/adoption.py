@@ -23,7 +23,7 @@ from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.kinds import RESOURCES
 from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.store import Asking, Store, key_of
-from playbill.controllers.objects.reporting import STATUS_MANAGER, reference
+from playbill.controllers.reconciling.reporting import STATUS_MANAGER, reference
 from playbill.git.dvc import Artifact
 from playbill.kube.answers import Conflict, Missing
 from playbill.kube.client import Kube

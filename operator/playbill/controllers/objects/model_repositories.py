@@ -10,7 +10,7 @@ from playbill.api.model_repository import ModelRepository
 from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.store import key_of
 from playbill.controllers.objects.adoption import Adoption
-from playbill.controllers.objects.shell import Shell
+from playbill.controllers.reconciling.shell import Shell
 from playbill.controllers.status.repository_status import repository_status
 from playbill.controllers.watch.hooks import Hooks
 from playbill.kube.secrets import read_secret

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from playbill.api.errors import Retry
 from playbill.api.model_version import ModelVersion, ModelVersionStatus
 from playbill.controllers.inventory.store import key_of
-from playbill.controllers.objects.judging import Judgement
-from playbill.controllers.objects.shell import Shell
+from playbill.controllers.reconciling.judging import Judgement
+from playbill.controllers.reconciling.shell import Shell
 from playbill.controllers.status.conditions import Summary
 from playbill.controllers.status.version_status import (
     registered_status,

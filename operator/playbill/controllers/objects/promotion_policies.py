@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from playbill.api.promotion_policy import PromotionPolicy
 from playbill.controllers.inventory.policies import faults_of, selects
-from playbill.controllers.objects.shell import Shell
+from playbill.controllers.reconciling.shell import Shell
 from playbill.controllers.status.policy_status import policy_status
 
 

@@ -9,9 +9,9 @@ from playbill.api.registered_model import RegisteredModel
 from playbill.controllers.inventory.ledger_span import span_of
 from playbill.controllers.inventory.store import key_of
 from playbill.controllers.objects.adoption import Adoption
-from playbill.controllers.objects.judging import Judgement
 from playbill.controllers.objects.model_repositories import CONFLICT_SECONDS
-from playbill.controllers.objects.shell import Shell
+from playbill.controllers.reconciling.judging import Judgement
+from playbill.controllers.reconciling.shell import Shell
 from playbill.controllers.repository.outcomes import audit_note
 from playbill.controllers.status.conditions import Summary
 from playbill.controllers.status.model_status import ModelFacts, model_status, ready_summary

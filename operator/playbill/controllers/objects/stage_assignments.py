@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from playbill.api.errors import Retry, Stalled, Trouble
+from playbill.api.errors import Retry, Trouble
 from playbill.api.model_version import ModelVersion
 from playbill.api.stage_assignment import (
     FINALIZER,
@@ -13,28 +13,25 @@ from playbill.api.stage_assignment import (
     StageAssignment,
     StageAssignmentStatus,
 )
-from playbill.controllers.inventory.kinds import RESOURCES
 from playbill.controllers.inventory.running import in_use_by
-from playbill.controllers.inventory.store import Asking, key_of
-from playbill.controllers.objects.deploying import refused
-from playbill.controllers.objects.judging import Judgement, is_hopeless, judge
-from playbill.controllers.objects.manifest_objects import STEADY_SECONDS
-from playbill.controllers.objects.rollouts import Rollouts
-from playbill.controllers.objects.shell import Shell
-from playbill.controllers.objects.standing import is_told, standing
+from playbill.controllers.inventory.store import key_of
+from playbill.controllers.objects.finalizer import Finalizer
+from playbill.controllers.objects.stage_measures import count_rollback, measure_stage
+from playbill.controllers.reconciling.judging import Judgement, is_hopeless
+from playbill.controllers.reconciling.shell import Shell
 from playbill.controllers.repository.audit import GATHER_SECONDS
 from playbill.controllers.repository.outcomes import is_outcome, served
+from playbill.controllers.rollouts.deploying import refused
+from playbill.controllers.rollouts.manifest_objects import STEADY_SECONDS
+from playbill.controllers.rollouts.rollouts import Rollouts
+from playbill.controllers.rollouts.standing import is_told, standing
 from playbill.controllers.status.conditions import Summary
-from playbill.controllers.status.stage_history import ended
 from playbill.controllers.status.stage_status import Serving, recorded_summary, stage_status
-from playbill.kube.answers import Conflict, Missing
-from playbill.kube.resources import NAMESPACES
 from playbill.ledger import rollbacks as ledger
 from playbill.ledger.policies.policy import EvidenceNotRead
 from playbill.ledger.state import Holder
 from playbill.rollout.judge import Failed, Progressing
 
-MANAGER = "playbill"
 PROGRESS_SECONDS = 5.0
 """A rollout under way is looked at this often, beside the Deployment's own events."""
 
@@ -45,23 +42,21 @@ OBSTACLES = frozenset({"NotOwned", "Refused", "Forbidden"})
 """What others put right: their object of our name, a quota or a policy, a missing right."""
 
 
-RESULTS = {"Available": "rolled_out", "Failed": "failed", "RolledBack": "rolled_back"}
-"""Outcomes of rollouts, as metrics name them."""
-
-
 @dataclass(frozen=True, slots=True)
 class StageAssignments:
     """The reconciler of StageAssignments."""
 
     shell: Shell
     rollouts: Rollouts
+    finalizer: Finalizer
 
     async def reconcile(self, assignment: StageAssignment) -> float | None:
         """One pass over one assignment; seconds until the next, if one is needed."""
         if assignment.metadata.deletion_timestamp is not None:
             return await self._leave(assignment)
-        if self._wants_finalizer(assignment):
-            return await self._hold(assignment)
+        if self.finalizer.is_wanted(assignment):
+            await self.finalizer.put_on(assignment)
+            return 0.0
         judgement = self.shell.judge(assignment)
         if judgement is None:
             return None
@@ -138,86 +133,27 @@ class StageAssignments:
         if judgement.state is not None and is_outcome(assignment.status, status):
             judgement.state.audit.saw(assignment.spec.model, served(assignment, status))
             self.shell.look(judgement.state.key, GATHER_SECONDS)
-        self._measure(assignment, judgement, status)
-        self._count(assignment, serving)
+        if judgement.artifact is not None:
+            measure_stage(self.shell.metrics, assignment, judgement.artifact, status)
+        count_rollback(self.shell.metrics, assignment, serving)
         self._let_go(assignment, status)
         looks = [_next_look(serving), _retried(judgement.trouble)]
         looks += [_retried(serving.held)] if serving else []
         return min((look for look in looks if look is not None), default=None)
 
-    def _wants_finalizer(self, assignment: StageAssignment) -> bool:
-        """Before anything is written or asked for, lest the reservation meet a newer object;
-        and not for one that owns nothing."""
-        held = FINALIZER in assignment.metadata.finalizers
-        if held or assignment.spec.deletion_policy != "Record":
-            return False
-        judgement = judge(assignment, self.shell.catalogue, int(time.time()))
-        return judgement is not None and judgement.state is not None
-
-    async def _hold(self, assignment: StageAssignment) -> float:
-        """Put our finalizer on, so that a deletion can be recorded before the object goes."""
-        await self._patch_finalizers(assignment, [*assignment.metadata.finalizers, FINALIZER])
-        return 0.0
-
     async def _leave(self, assignment: StageAssignment) -> float | None:
         """Empty the stage if that is ours to do, then let the object go."""
         if FINALIZER not in assignment.metadata.finalizers:
             return None
-        judgement = None if await self._is_free(assignment) else self.shell.judge(assignment)
+        free = await self.finalizer.is_free(assignment)
+        judgement = None if free else self.shell.judge(assignment)
         if judgement is None or judgement.settled is not None or is_hopeless(judgement.trouble):
-            kept = [f for f in assignment.metadata.finalizers if f != FINALIZER]
-            await self._patch_finalizers(assignment, kept)
+            await self.finalizer.take_off(assignment)
             return None
         if judgement.trouble is None:
             return None
         trouble = _with_way_out(judgement.trouble)
         return await self._report(assignment, judgement, Summary.of(trouble), None)
-
-    async def _is_free(self, assignment: StageAssignment) -> bool:
-        """Whether the object may go without a word to the ledger (design section 2)."""
-        catalogue, meta = self.shell.catalogue, assignment.metadata
-        model = catalogue.model_of(assignment)
-        if assignment.spec.deletion_policy == "Retain" or model is None:
-            return True
-        if catalogue.is_suspended(assignment, model):
-            return True
-        try:
-            state = catalogue.state_of(model)
-        except Trouble:
-            return True
-        if is_hopeless(state.trouble) or _has_heir(assignment, catalogue.twins(assignment)):
-            return True
-        return await self._is_terminating(meta.namespace)
-
-    async def _is_terminating(self, name: str) -> bool:
-        try:
-            namespace = await self.shell.kube.get(NAMESPACES, None, name)
-        except Stalled:  # no right to look: then deletionPolicy is the way out
-            return False
-        return namespace is None or namespace["metadata"].get("deletionTimestamp") is not None
-
-    async def _patch_finalizers(self, assignment: StageAssignment, finalizers: list[str]) -> None:
-        meta = assignment.metadata
-        body = {
-            "metadata": {
-                "uid": meta.uid,
-                "resourceVersion": meta.resource_version,
-                "finalizers": finalizers,
-            }
-        }
-        resource = RESOURCES["StageAssignment"]
-        try:
-            raw = await self.shell.kube.merge_patch(
-                resource, meta.namespace, meta.name, body, manager=MANAGER
-            )
-        except Missing:
-            return
-        except Conflict:
-            fresh = await self.shell.kube.get(resource, meta.namespace, meta.name)
-            if fresh is not None:
-                self.shell.store.put("StageAssignment", fresh)
-            raise
-        self.shell.store.put("StageAssignment", raw)
 
     def _let_go(self, assignment: StageAssignment, status: StageAssignmentStatus) -> None:
         """Have versions looked at that are to be deregistered when no workload needs them."""
@@ -232,39 +168,6 @@ class StageAssignments:
                 state = catalogue.state_of(same)
                 state.candidates.add(key_of(part))
                 self.shell.look(state.key)
-
-    def _count(self, assignment: StageAssignment, serving: Serving | None) -> None:
-        """A rollback counts when the status first tells of it, not when the ledger reminds us."""
-        back = serving.back if serving is not None and not serving.told else None
-        if back is not None and back != assignment.status.rolled_back:
-            self.shell.metrics.rollbacks.labels(back.reason).inc()
-
-    def _measure(
-        self, assignment: StageAssignment, judgement: Judgement, status: StageAssignmentStatus
-    ) -> None:
-        """One info series for who holds the stage; transitions and rollouts as they end."""
-        if judgement.artifact is None:
-            return
-        metrics, meta, stage = self.shell.metrics, assignment.metadata, assignment.spec.stage
-        holder = judgement.artifact.winner(stage)
-        before = assignment.status.current
-        if holder is None:
-            metrics.unset_stage(namespace=meta.namespace, assignment=meta.name)
-            return
-        metrics.set_stage(
-            namespace=meta.namespace,
-            assignment=meta.name,
-            model=judgement.artifact.name,
-            stage=stage,
-            version=holder.version,
-        )
-        if before is None or before.tag != holder.assignment.tag:
-            metrics.stage_transitions.labels(stage, "recorded").inc()
-        for outcome, seconds in ended(assignment.status.history, status.history):
-            result = RESULTS[outcome]
-            metrics.stage_transitions.labels(stage, result).inc()
-            if seconds is not None:
-                metrics.rollout_duration.labels(result).observe(seconds)
 
 
 def _retried(trouble: Trouble | None) -> float | None:
@@ -302,14 +205,6 @@ def _awaits_facts(assignment: StageAssignment, judgement: Judgement, recorded: S
         assignment.spec.rollout is not None
         and recorded.phase == "Ready"
         and _holder(assignment, judgement) is not None
-    )
-
-
-def _has_heir(assignment: StageAssignment, twins: list[Asking]) -> bool:
-    """Another object claims the stage: ownership passes to it, or is its already."""
-    return any(
-        twin.metadata.uid != assignment.metadata.uid and twin.metadata.deletion_timestamp is None
-        for twin in twins
     )
 
 

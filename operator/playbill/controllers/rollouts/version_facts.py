@@ -8,7 +8,7 @@ from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.artifact_bytes import bytes_of, declared_bytes
 from playbill.controllers.inventory.store import key_of
-from playbill.controllers.objects.shell import Shell
+from playbill.controllers.reconciling.shell import Shell
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView
 from playbill.rollout.facts import Facts

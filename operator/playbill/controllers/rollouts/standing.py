@@ -5,7 +5,7 @@ from __future__ import annotations
 from playbill.api.stage_assignment import RolledBack, StageAssignment
 from playbill.api.times import timestamp
 from playbill.controllers.inventory.intents import is_present, spec_hash
-from playbill.controllers.objects.judging import Judgement
+from playbill.controllers.reconciling.judging import Judgement
 from playbill.controllers.status.bounds import NAME, TAG, TEXT, cut
 from playbill.ledger import rollbacks as ledger
 from playbill.ledger.state import Holder

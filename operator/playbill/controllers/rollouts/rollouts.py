@@ -18,11 +18,11 @@ from playbill.api.errors import Stalled, Trouble, Waiting
 from playbill.api.stage_assignment import RolledBack, StageAssignment, WorkloadObject
 from playbill.api.times import timestamp
 from playbill.controllers.inventory.intents import spec_hash
-from playbill.controllers.objects.applying import Applying, Live, merged
-from playbill.controllers.objects.revisions import Revisions
-from playbill.controllers.objects.shell import Shell
-from playbill.controllers.objects.verifying import Verifying
-from playbill.controllers.objects.version_facts import version_facts
+from playbill.controllers.reconciling.shell import Shell
+from playbill.controllers.rollouts.applying import Applying, Live, merged
+from playbill.controllers.rollouts.revisions import Revisions
+from playbill.controllers.rollouts.verifying import Verifying
+from playbill.controllers.rollouts.version_facts import version_facts
 from playbill.controllers.status.bounds import NAME, TAG, TEXT, cut
 from playbill.controllers.status.stage_status import Serving
 from playbill.ledger.state import Holder

@@ -9,8 +9,8 @@ from typing import Protocol
 from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.keys import RepositoryKey
 from playbill.controllers.inventory.store import Asking, Store, key_of
-from playbill.controllers.objects.judging import Judgement, judge
-from playbill.controllers.objects.reporting import Reporter
+from playbill.controllers.reconciling.judging import Judgement, judge
+from playbill.controllers.reconciling.reporting import Reporter
 from playbill.kube.client import Kube
 from playbill.metrics import Metrics
 

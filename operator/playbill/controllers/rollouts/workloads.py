@@ -10,7 +10,7 @@ from playbill.api.base import GROUP, Condition
 from playbill.api.errors import Trouble
 from playbill.api.stage_assignment import StageAssignment
 from playbill.api.times import timestamp
-from playbill.controllers.objects.shell import Shell
+from playbill.controllers.reconciling.shell import Shell
 from playbill.kube.resources import DEPLOYMENTS, PODS, SERVICES
 from playbill.kube.resources import Resource as ApiResource
 from playbill.kube.workload import bring_in_step

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from playbill.api.stage_assignment import StageAssignment, WorkloadObject
-from playbill.controllers.objects.manifest_objects import ManifestObjects
-from playbill.controllers.objects.workloads import Workloads, ready_pods, version_of
+from playbill.controllers.rollouts.manifest_objects import ManifestObjects
+from playbill.controllers.rollouts.workloads import Workloads, ready_pods, version_of
 from playbill.rollout.judge import Verdict
 from playbill.rollout.judge_objects import judge_objects
 from playbill.rollout.manifests import ObjectKey

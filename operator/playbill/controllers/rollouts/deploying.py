@@ -7,8 +7,8 @@ import time
 from playbill.api.errors import Trouble
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.store import key_of
-from playbill.controllers.objects.judging import Judgement
-from playbill.controllers.objects.shell import Shell
+from playbill.controllers.reconciling.judging import Judgement
+from playbill.controllers.reconciling.shell import Shell
 from playbill.ledger.intents import StageIntent
 from playbill.ledger.policies.permitting import refuse_rollout
 from playbill.ledger.policies.policy import EvidenceNotRead

@@ -1,0 +1,1 @@
+"""What every reconciler of an object works with: its parts, the judgement, the report."""

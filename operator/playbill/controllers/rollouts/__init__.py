@@ -1,0 +1,1 @@
+"""Rollouts: what an assignment has in the cluster, from its rendering to its end."""
