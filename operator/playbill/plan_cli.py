@@ -114,7 +114,8 @@ async def _plan(
     from playbill.kube.client import Kube  # noqa: PLC0415
     from playbill.kube.connection import Source  # noqa: PLC0415
 
-    place = namespace or Source.find(kubeconfig, context).namespace()
+    source = Source.find_or_none(kubeconfig, context)  # what cannot be read is told before
+    place = namespace or (source.namespace() if source else "default")
     manifests = read_manifests(names, namespace=place, stdin=sys.stdin)
     if manifests.others:
         say(f"{manifests.others} of the objects are not Playbill's, and are left out")

@@ -28,6 +28,7 @@ def zoo(**spec: Any) -> dict[str, Any]:
     return manifest("ModelRepository", "zoo", {"url": "https://git.example.com/zoo.git", **spec})
 
 
+CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 ACCEPTED = [
@@ -59,6 +60,8 @@ ACCEPTED = [
     stage_assignment(stage="prod/eu_1"),
     stage_assignment(version="2.0.0"),
     stage_assignment(rollout=rollout(ports=[{"name": "http", "containerPort": 80}])),
+    stage_assignment(rollout={"manifests": [CONFIG], "onFailure": "Hold"}),
+    stage_assignment(rollout={**rollout(), "fetch": {}, "verify": {"http": {"path": "/a?b=c"}}}),
     stage_assignment(deletionPolicy="Retain"),
     stage_assignment(follow={}),
     stage_assignment(follow={"range": ">=1.2 <3 || 5.x", "prereleases": True, "stage": "dev"}),
@@ -136,7 +139,29 @@ REFUSED = [
     (stage_assignment(stage=""), STAGE),
     (stage_assignment(version="stable"), SEMVER),
     (stage_assignment(deletionPolicy="Forget"), 'supported values: "Record", "Retain"'),
-    (stage_assignment(rollout={}), "spec.rollout.template: Required value"),
+    (stage_assignment(rollout={}), "give exactly one of template, for pods, and manifests"),
+    (
+        stage_assignment(rollout={**rollout(), "manifests": [CONFIG]}),
+        "give exactly one of template, for pods, and manifests",
+    ),
+    (
+        stage_assignment(rollout={"manifests": [CONFIG], "replicas": 2}),
+        "replicas and fetch go with template",
+    ),
+    (
+        stage_assignment(rollout={"manifests": [CONFIG], "fetch": {}}),
+        "replicas and fetch go with template",
+    ),
+    (
+        stage_assignment(rollout={"manifests": [CONFIG], "verify": {"http": {}}}),
+        "with manifests use verify.job",
+    ),
+    (stage_assignment(rollout={**rollout(), "verify": {}}), "give exactly one of http and job"),
+    (stage_assignment(rollout={**rollout(), "onFailure": "Panic"}), 'supported values: "Rollback"'),
+    (
+        stage_assignment(rollout={**rollout(), "fetch": {"mountPath": "model"}}),
+        "spec.rollout.fetch.mountPath",
+    ),
     (
         stage_assignment(rollout={"template": {"spec": {"containers": []}}}),
         "should have at least 1 items",

@@ -107,7 +107,7 @@ def test_two_leaders_record_nothing_twice(converged: World) -> None:
         line
         for tag in converged.tags()
         for line in converged.message(tag).splitlines()
-        if line.startswith("Playbill-Request")
+        if line.startswith("Playbill-Request:")
     ]
     assert len(requests) == len(converged.tags())
     assert [request for request, times in Counter(requests).items() if times > 1] == []

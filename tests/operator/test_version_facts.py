@@ -44,7 +44,7 @@ def test_everything_that_the_commit_says_is_in_the_status(world: World) -> None:
         "inputs": [{"path": "data.csv", "digest": "md5:01ab", "size": 7}],
     }
     assert status["metrics"] == {
-        "extra": "1", "f1": "0.3", "step": "3", "train.acc": "0.5", "train.loss": "nan",
+        "extra": "1", "f1": "0.25", "step": "3", "train.acc": "0.5", "train.loss": "nan",
     }  # fmt: skip
     assert status["params"] == {"opt.lr": "0.1", "seed": "7"}
     assert "conf.py is not read" in status["note"]

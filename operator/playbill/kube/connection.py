@@ -50,6 +50,16 @@ class Source:
             "service account",
         )
 
+    @classmethod
+    def find_or_none(
+        cls, kubeconfig: Path | None = None, context: str | None = None
+    ) -> Source | None:
+        """The same, for those who can do without for a while."""
+        try:
+            return cls.find(kubeconfig, context)
+        except Stalled:
+            return None
+
     def namespace(self) -> str:
         """The namespace that the kubeconfig's context names, or `default`, as kubectl has it.
 
