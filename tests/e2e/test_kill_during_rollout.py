@@ -16,6 +16,7 @@ def served(idle_world: World, image: str) -> Iterator[Served]:
     found.register()
     found.assign()
     found.ready()
+    found.answers(V1)  # proxies hear of endpoints in their own time
     idle_world.await_ready("mver", "digits-v2")
     yield found
     idle_world.remote.hook("pre-receive", "exit 0")
