@@ -115,7 +115,7 @@ class World:
     def ledger(self) -> Ledger:
         """The remote's tags, folded by the real fold."""
         if self._folded is None or self._folded[0] != self.writes:
-            self._folded = self.writes, fold(map(_record, self.tags.values()))
+            self._folded = self.writes, fold(map(TagRecord.of, self.tags.values()))
         return self._folded[1]
 
     def apply(self, intent: AnyIntent) -> None:
@@ -310,20 +310,6 @@ class _Remote:
 
     async def withdraw(self, tag: str, oid: str) -> bool:
         return await self.operator.withdraw(tag, oid)
-
-
-def _record(tag: TagObject) -> TagRecord:
-    return TagRecord(
-        name=tag.name,
-        oid=tag.oid,
-        kind="tag",
-        target=tag.target,
-        target_kind="commit",
-        tagger=tag.tagger,
-        email=tag.email,
-        seconds=tag.seconds,
-        message=tag.message,
-    )
 
 
 def foreign_write(world: World) -> None:

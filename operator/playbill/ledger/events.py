@@ -7,9 +7,10 @@ sits on its commit, so `Assignment` and `Unassignment` have none; `fold` binds.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from playbill.ledger.message import split
+from playbill.ledger.tagobject import TagObject
 
 
 class TagRecord(NamedTuple):
@@ -30,6 +31,21 @@ class TagRecord(NamedTuple):
     email: str
     seconds: int | None
     message: str
+
+    @classmethod
+    def of(cls, tag: TagObject) -> Self:
+        """The record that git will list of a tag of ours."""
+        return cls(
+            name=tag.name,
+            oid=tag.oid,
+            kind="tag",
+            target=tag.target,
+            target_kind="commit",
+            tagger=tag.tagger,
+            email=tag.email,
+            seconds=tag.seconds,
+            message=tag.message,
+        )
 
 
 @dataclass(frozen=True)

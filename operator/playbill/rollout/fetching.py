@@ -20,7 +20,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from playbill.api.errors import Stalled
+from playbill.api.model_version import DIGEST
 from playbill.api.rollout import Fetch
+from playbill.rollout.our_containers import RESTRICTED, literal
 
 Manifest = dict[str, Any]
 """An object of Kubernetes, as JSON."""
@@ -43,7 +45,6 @@ OUR_PATHS = (VOLUME_PATH, GIT_PATH, STORE_PATH, "/tmp", "/dev", "/proc", "/sys",
 
 DEFAULT_RESOURCES: Manifest = {"requests": {"cpu": "100m", "memory": "256Mi"}}
 
-_DIGEST = re.compile(r"md5:[0-9a-f]{32}(?:\.dir)?|git:[0-9a-f]{40}|sha256:[0-9a-f]{64}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 _READ_ONLY_VOLUMES = ("configMap", "secret", "projected", "downwardAPI", "image")
 
@@ -125,7 +126,7 @@ def _check_artifact(artifact: Artifact, defaults: FetchDefaults) -> None:
             f"nothing says where the artifact of {artifact.version} is: give it a path in "
             "dvc.yaml, or spec.artifact.uri in a ModelVersion, or take rollout.fetch away",
         )
-    if artifact.digest and not _DIGEST.fullmatch(artifact.digest):
+    if artifact.digest and not re.fullmatch(DIGEST, artifact.digest):
         raise Stalled(
             "DigestNotSupported",
             f"the digest {artifact.digest[:80]!r} of {artifact.version} cannot be checked: "
@@ -240,7 +241,7 @@ def _container(
     return {
         "name": CONTAINER,
         "image": fetch.image or defaults.image,
-        "args": [_literal(argument) for argument in arguments],
+        "args": [literal(argument) for argument in arguments],
         "resources": fetch.resources or DEFAULT_RESOURCES,
         "securityContext": _security(pod),
         "terminationMessagePath": "/dev/termination-log",
@@ -270,11 +271,6 @@ def _arguments(
     yield f"--into={VOLUME_PATH}/{slot}"
 
 
-def _literal(argument: str) -> str:
-    """Kubernetes expands `$(NAME)` in arguments, and reads `$$` as one dollar."""
-    return argument.replace("$", "$$")
-
-
 def _security(pod: Manifest) -> Manifest:
     """The restricted Pod Security Standard, whatever the pod's other containers are let do.
 
@@ -282,12 +278,8 @@ def _security(pod: Manifest) -> Manifest:
     """
     user = (pod.get("securityContext") or {}).get("runAsUser")
     return {
-        "runAsNonRoot": True,
+        **RESTRICTED,
         **({"runAsUser": 65532, "runAsGroup": 65532} if user == 0 else {}),
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
     }
 
 

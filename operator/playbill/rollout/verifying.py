@@ -24,6 +24,7 @@ from playbill.rollout.objects import (
     owner_reference,
     without_nulls,
 )
+from playbill.rollout.our_containers import RESTRICTED, literal
 from playbill.rollout.render import Rendering
 from playbill.rollout.tokens import substitute
 
@@ -34,13 +35,6 @@ START_SECONDS = 60
 """The http check keeps its own time; so long its pod may take to start."""
 
 LONGEST_STEM = 46
-RESTRICTED = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "runAsNonRoot": True,
-    "capabilities": {"drop": ["ALL"]},
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
 
 
 def job_of(
@@ -106,7 +100,7 @@ def _template(
     container = {
         "name": "check",
         "image": image,
-        "args": [each.replace("$", "$$") for each in arguments],  # the kubelet expands $(NAME)
+        "args": [literal(each) for each in arguments],
         "securityContext": {**RESTRICTED, "runAsUser": 65532},
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
     }

@@ -59,20 +59,7 @@ def view(*tags: TagObject, counters: Mapping[str, int] | None = None) -> View:
 
 def records(tags: Iterable[TagObject]) -> list[TagRecord]:
     """The tags as git lists them."""
-    return [
-        TagRecord(
-            name=t.name,
-            oid=t.oid,
-            kind="tag",
-            target=t.target,
-            target_kind="commit",
-            tagger=t.tagger,
-            email=t.email,
-            seconds=t.seconds,
-            message=t.message,
-        )
-        for t in tags
-    ]
+    return [TagRecord.of(tag) for tag in tags]
 
 
 def written(decision: Decision) -> list[str]:

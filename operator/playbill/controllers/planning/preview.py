@@ -125,7 +125,7 @@ class Round:
         )
 
     def _with(self, snapshot: Snapshot, tags: Iterable[TagObject]) -> Snapshot:
-        new = [_record(tag) for tag in tags]
+        new = [TagRecord.of(tag) for tag in tags]
         oids = {**snapshot.oids, **{record.name: record.oid for record in new}}
         book = self.state.book = self.state.book.next(oids, new)
         return replace(snapshot, ledger=book.ledger, oids=oids)
@@ -159,20 +159,6 @@ class Round:
             return tuple(check(over.rules, case)) if case is not None else ()
         except EvidenceNotRead:
             return ()
-
-
-def _record(tag: TagObject) -> TagRecord:
-    return TagRecord(
-        name=tag.name,
-        oid=tag.oid,
-        kind="tag",
-        target=tag.target,
-        target_kind="commit",
-        tagger=tag.tagger,
-        email=tag.email,
-        seconds=tag.seconds,
-        message=tag.message,
-    )
 
 
 def _troubled(key: ObjectKey, trouble: Trouble) -> Preview:

@@ -19,14 +19,15 @@ from playbill.ledger.view import ArtifactView
 class Judgement:
     """Settled, in trouble, or neither: then a pass is under way and there is nothing to say yet.
 
-    `needs_pass` asks for the repository's pass, `at_once` says whether it is worth not
-    waiting for the next one.
+    `intent` is what was settled; `needs_pass` asks for the repository's pass, `at_once` says
+    whether it is worth not waiting for the next one.
     """
 
     settled: Settled | None = None
     trouble: Trouble | None = None
     state: RepositoryState | None = None
     artifact: ArtifactView | None = None
+    intent: AnyIntent | None = None
     needs_pass: bool = False
     at_once: bool = False
 
@@ -80,7 +81,7 @@ def _by_ledger(
     else:
         state.doubts.pop(intent.asker.uid, None)
     if isinstance(decision, Settled):
-        return Judgement(settled=decision, state=state, artifact=artifact)
+        return Judgement(settled=decision, state=state, artifact=artifact, intent=intent)
     if isinstance(decision, Trouble) and not _asks_for_pass(decision):
         return Judgement(
             trouble=decision,

@@ -47,7 +47,7 @@ class Applying:
 
     async def live(self, assignment: StageAssignment) -> Live | None:
         """What is there, as it is."""
-        places = _made(assignment)
+        places = made(assignment)
         if places:
             found = await self.manifests.observe(assignment, places)
             return Live(found, account=True) if found else None
@@ -64,21 +64,21 @@ class Applying:
 
     async def prune(self, assignment: StageAssignment, live: Live) -> None:
         """Take away what served before and is no part of what serves now."""
-        await self.manifests.prune(assignment, _made(assignment), live.objects)
+        await self.manifests.prune(assignment, made(assignment), live.objects)
         if live.account:
             await self.workloads.remove(assignment)
 
     async def remove(self, assignment: StageAssignment) -> None:
         """Take everything away that is ours."""
         await self.workloads.remove(assignment)
-        await self.manifests.remove(assignment, _made(assignment))
+        await self.manifests.remove(assignment, made(assignment))
 
     def unknown(self, assignment: StageAssignment, rendering: Rendering) -> list[WorkloadObject]:
         """Objects that are about to be made and that the status does not name yet: what it does
         not name is never pruned, should the process end now."""
         if not rendering.account:
             return []
-        known = {_key(each) for each in _made(assignment)}
+        known = {_key(each) for each in made(assignment)}
         return [place for each in rendering.objects if _key(place := _place(each)) not in known]
 
     def served(self, assignment: StageAssignment) -> tuple[str | None, str]:
@@ -89,7 +89,8 @@ class Applying:
         return assignment.status.workload.version, assignment.status.workload.pods or ""
 
 
-def _made(assignment: StageAssignment) -> list[WorkloadObject]:
+def made(assignment: StageAssignment) -> list[WorkloadObject]:
+    """What the status says that manifests have made."""
     return assignment.status.workload.objects if assignment.status.workload else []
 
 

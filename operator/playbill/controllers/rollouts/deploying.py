@@ -29,13 +29,9 @@ def refused(
         or not shell.store.policies(key_of(assignment).namespace)
     ):
         return None
-    try:
-        intent = shell.catalogue.intend(assignment)
-    except Trouble as trouble:
-        return trouble
-    if not isinstance(intent, StageIntent):
+    if not isinstance(judgement.intent, StageIntent):
         return None
-    against = refuse_rollout(intent, state.view, running=running, now=int(time.time()))
+    against = refuse_rollout(judgement.intent, state.view, running=running, now=int(time.time()))
     if isinstance(against, EvidenceNotRead):
         state.candidates.add(key_of(assignment))
         shell.look(state.key)

@@ -19,7 +19,7 @@ from playbill.api.stage_assignment import RolledBack, StageAssignment, WorkloadO
 from playbill.api.times import timestamp
 from playbill.controllers.inventory.intents import spec_hash
 from playbill.controllers.reconciling.shell import Shell
-from playbill.controllers.rollouts.applying import Applying, Live, merged
+from playbill.controllers.rollouts.applying import Applying, Live, made, merged
 from playbill.controllers.rollouts.revisions import Revisions
 from playbill.controllers.rollouts.verifying import Verifying
 from playbill.controllers.rollouts.version_facts import version_facts
@@ -165,7 +165,7 @@ class Rollouts:
     async def _serving(
         self, assignment: StageAssignment, rendering: Rendering, live: Live, verdict: Verdict
     ) -> Serving:
-        kept, before = _kept(assignment), _objects(assignment)
+        kept, before = _kept(assignment), made(assignment)
         serving = Serving(
             verdict=verdict,
             version=rendering.version,
@@ -219,7 +219,7 @@ class Rollouts:
             verdict=verdict,
             version=version,
             revision=_kept(assignment),
-            objects=merged(_objects(assignment)),
+            objects=merged(made(assignment)),
         )
 
     async def _or_back(
@@ -271,10 +271,6 @@ class Rollouts:
         except Stalled as stalled:
             return replace(self._refused(assignment, stalled), back=back)
         return await self._serve_former(assignment, rendering, back)
-
-
-def _objects(assignment: StageAssignment) -> list[WorkloadObject]:
-    return assignment.status.workload.objects if assignment.status.workload else []
 
 
 def _kept(assignment: StageAssignment) -> str | None:
