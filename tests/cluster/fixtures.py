@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.kubectl import Kubectl, eventually
+
+from playbill.api.base import API_VERSION
 
 ROOT = Path(__file__).parents[2]
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 OURS = "app.kubernetes.io/part-of=playbill"
+STAMPED = ("RegisteredModel", "ModelVersion", "StageAssignment")
+"""The kinds that deploy/actor is about."""
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +46,20 @@ def cluster(kubectl: Kubectl) -> Kubectl:
     for part in ("cluster", *(["actor"] if names_actors(kubectl) else [])):
         kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "deploy" / part))
     kubectl("wait", "--for=condition=Established", "crd", "-l", OURS)
+    eventually(lambda: all(is_known_to_policies(kubectl, kind) for kind in STAMPED))
     return kubectl
+
+
+def is_known_to_policies(kubectl: Kubectl, kind: str) -> bool:
+    """Whether objects of the kind could be created. For a moment after the kind itself is served,
+    a MutatingAdmissionPolicy refuses them all, as it does not know their fields yet."""
+    empty = {
+        "apiVersion": API_VERSION,
+        "kind": kind,
+        "metadata": {"name": "probe", "namespace": "default"},
+    }
+    answer = kubectl.answer("create", "--dry-run=server", "-f", "-", manifest=empty)
+    return f"Kind={kind} not found" not in answer.err
 
 
 def names_actors(kubectl: Kubectl) -> bool:
