@@ -12,11 +12,13 @@ from tests.servers import AnsweringServer, GitHttpServer, HangingServer, Remote,
 from tests.servers.git_ssh import new_key
 
 from playbill.api.errors import Retry, Stalled, Trouble
+from playbill.git import session
 from playbill.git.command import Git, GitSettings
 from playbill.git.credentials import ANONYMOUS, Credentials
 from playbill.git.mirror import Mirror
 from playbill.git.porcelain import Pushed
 from playbill.git.url import UrlPolicy, parse_url
+from playbill.git.wire import Wire
 from playbill.ledger.tagobject import TagObject
 
 PASSWORD = "pass w0rd/%:#"
@@ -249,27 +251,34 @@ def test_a_name_without_address_is_tried_again(mirror_of: MakeMirror) -> None:
     assert answer.reason == "RemoteUnavailable"
 
 
+@pytest.mark.parametrize("by", ["git", "the wire"])
 def test_http_connects_to_the_address_that_was_checked_and_no_other(
-    remote: Remote, http: Served, git: Git
+    remote: Remote, http: Served, git: Git, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     commit = remote.commit()
     text = http.url.replace("127.0.0.1", "git.example.invalid")
     url = parse_url(text, policy=UrlPolicy())
     credentials = Credentials.from_secret(http.secret)
-    with credentials.access(url, addresses=["127.0.0.1"]) as access:
-        output = git.run(["ls-remote", url.text, "main"], operation="test", access=access)
-    assert output.stdout.decode().startswith(commit)
+    if by == "git":
+        with credentials.access(url, addresses=["127.0.0.1"]) as access:
+            output = git.run(["ls-remote", url.text, "main"], operation="test", access=access)
+        assert output.stdout.decode().startswith(commit)
+    else:
+        monkeypatch.setattr(session, "check_address", lambda *_: ["127.0.0.1"])
+        listing = Wire(url, credentials, git.settings).list_refs()
+        assert listing is not None
+        assert listing.heads == {"main": commit}
 
 
 def test_a_loopback_server_is_refused_unless_that_was_allowed(
-    http: Served, tmp_path: Path, processes: Processes
+    tmp_path: Path,
 ) -> None:
-    settings = GitSettings(home=tmp_path / "home", policy=UrlPolicy())
-    strict = Git(settings, observe=processes.observe)
-    url = parse_url(http.url, policy=UrlPolicy())
-    mirror = Mirror(tmp_path / "m", url, Credentials.from_secret(http.secret), strict)
-    assert trouble(mirror).reason == "AddressNotAllowed"
-    assert processes["list"] == 0
+    strict = Git(GitSettings(home=tmp_path / "home", policy=UrlPolicy()))
+    with HangingServer() as server:
+        url = parse_url(f"http://127.0.0.1:{server.port}/models.git", policy=UrlPolicy())
+        mirror = Mirror(tmp_path / "m", url, ANONYMOUS, strict)
+        assert trouble(mirror).reason == "AddressNotAllowed"
+        assert not server.was_called
 
 
 def test_no_secret_is_in_an_argument_an_environment_or_an_error(

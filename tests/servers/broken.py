@@ -1,6 +1,7 @@
 """Servers that misbehave on purpose."""
 
 import http.server
+import select
 import socket
 import threading
 from typing import Self
@@ -16,6 +17,11 @@ class HangingServer:
 
     def __exit__(self, *exception: object) -> None:
         self._listener.close()
+
+    @property
+    def was_called(self) -> bool:
+        """Whether anybody has connected whom nobody has asked for before."""
+        return bool(select.select([self._listener], [], [], 0)[0])
 
 
 class AnsweringServer:

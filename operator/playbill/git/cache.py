@@ -61,6 +61,7 @@ class MirrorCache:
         try:
             yield mirror
         finally:
+            mirror.hang_up()
             with contextlib.suppress(Trouble):  # it is for speed alone, and tried again
                 mirror.maintain()
             size = _size(self._root / name)

@@ -4,9 +4,10 @@ Values from outside never stand in an argument unless their grammar was checked 
 caller; everything that can go through standard input does.
 """
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -94,7 +95,7 @@ def _unobserved(operation: str, result: str, seconds: float) -> None:
 
 
 class Git:
-    """Runs git. `observe(operation, result, seconds)` hears of each process, once."""
+    """Runs git. `observe(operation, result, seconds)` hears of each operation, once."""
 
     def __init__(self, settings: GitSettings, *, observe: Observe = _unobserved) -> None:
         self.settings = settings
@@ -119,9 +120,7 @@ class Git:
         Raises the Trouble that `errors.classify` finds when the exit code is not accepted,
         Retry(RemoteUnavailable) when it takes too long, Stalled(OutputTooLarge).
         """
-        started = time.monotonic()
-        result = "ok"
-        try:
+        with self.observed(operation):
             finished = self._start(
                 arguments,
                 directory=directory,
@@ -134,6 +133,14 @@ class Git:
             if finished.how != "exited" or finished.code not in accept:
                 self._fail(finished, stderr=stderr, operation=operation, seconds=seconds)
             return Output(code=finished.code, stdout=finished.stdout, stderr=stderr)
+
+    @contextlib.contextmanager
+    def observed(self, operation: str) -> Iterator[None]:
+        """Tell whoever counts how it ended and how long it took, once."""
+        started = time.monotonic()
+        result = "ok"
+        try:
+            yield
         except Trouble as trouble:
             result = "stalled" if isinstance(trouble, Stalled) else "retry"
             raise
@@ -185,21 +192,30 @@ class Git:
         self, finished: Finished, *, stderr: str, operation: str, seconds: float | None
     ) -> NoReturn:
         if finished.how == "timeout":
-            limit = seconds or self.settings.seconds
-            raise TimedOut(
-                "RemoteUnavailable",
-                f"git ({operation}) did not end within {limit:g} s; it is tried again. See whether "
-                "the git server answers; if it is only slow, start the operator with a longer "
-                "--git-timeout.",
-            )
+            raise timed_out(operation, seconds or self.settings.seconds)
         if finished.how == "flooded":
-            raise Stalled(
-                "OutputTooLarge",
-                f"git {operation} answers with more than {self.settings.output_limit} bytes; "
-                "raise the operator's limit or remove refs from the repository.",
-            )
+            raise too_much(operation, self.settings.output_limit)
         raise classify(stderr, finished.code)
 
 
 class TimedOut(Retry):
     """git was ended because it took too long; its lock files may be left behind."""
+
+
+def timed_out(operation: str, seconds: float) -> TimedOut:
+    """For what has been waited for that long."""
+    return TimedOut(
+        "RemoteUnavailable",
+        f"git ({operation}) did not end within {seconds:g} s; it is tried again. See whether "
+        "the git server answers; if it is only slow, start the operator with a longer "
+        "--git-timeout.",
+    )
+
+
+def too_much(operation: str, limit: int) -> Stalled:
+    """For an answer of more bytes than that."""
+    return Stalled(
+        "OutputTooLarge",
+        f"git {operation} answers with more than {limit} bytes; "
+        "raise the operator's limit or remove refs from the repository.",
+    )

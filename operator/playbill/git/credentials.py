@@ -86,12 +86,12 @@ class Credentials:
         for the transport, and Retry(NotAGitServer) when git took a page of any other kind for
         the refs of a server that only hands out files: an empty one reads as no refs at all.
         """
-        self._check_transport(url)
+        self.check_transport(url)
         with tempfile.TemporaryDirectory(prefix="playbill-") as name:
             directory = Path(name)
             access = Access(
                 environment=self._environment(url, directory, addresses=addresses),
-                scrub=partial(scrub, secrets=[*self._secrets(), name]),
+                scrub=partial(self.scrub, besides=name),
             )
             try:
                 yield access
@@ -99,6 +99,17 @@ class Credentials:
                 retry.after = retry.after or _wish(_trace(directory))
                 raise
             _check_server(_trace(directory))
+
+    @property
+    def authorization(self) -> bytes:
+        """The value of the http header; nothing for the anonymous."""
+        if self.username:
+            return f"Basic {self._basic}".encode()
+        return f"Bearer {self.bearer_token}".encode() if self.bearer_token else b""
+
+    def scrub(self, text: str, *, besides: str = "") -> str:
+        """The text without any secret of these, nor what is to be kept from it `besides`."""
+        return scrub(text, [*self._secrets(), besides])
 
     def _check(self) -> None:
         missing = {
@@ -120,7 +131,8 @@ class Credentials:
         if ":" in self.username:
             raise _invalid("username must not hold ':'")
 
-    def _check_transport(self, url: RemoteUrl) -> None:
+    def check_transport(self, url: RemoteUrl) -> None:
+        """Raises Stalled(InvalidSecret) when these are of no use for it."""
         if url.scheme == "ssh" and not self.identity:
             raise _invalid("an ssh url needs identity and known_hosts")
         if url.scheme in {"http", "https"} and self.identity:
@@ -225,7 +237,13 @@ def _trace(directory: Path) -> str:
 def _wish(trace: str) -> float | None:
     """The seconds for which the server last asked to be left alone, an hour at most."""
     found = _WISH.findall(trace)
-    return min(LONGEST_WISH, _seconds(found[-1].strip())) if found else None
+    return read_wish(found[-1]) if found else None
+
+
+def read_wish(value: str) -> float:
+    """The seconds of a Retry-After (RFC 9110), which is a number of them or a date; an hour at
+    most, and 0 for what is neither."""
+    return min(LONGEST_WISH, _seconds(value.strip()))
 
 
 def _check_server(trace: str) -> None:
@@ -234,7 +252,6 @@ def _check_server(trace: str) -> None:
 
 
 def _seconds(wish: str) -> float:
-    """Of a Retry-After, which is a number of seconds or a date; 0 of what is neither."""
     if wish.isdecimal() and wish.isascii():
         return float(wish[:9])
     try:

@@ -48,11 +48,7 @@ def parse_listing(output: bytes, *, typed: bool = False) -> Listing:
     # no name of a ref holds a space, and of whitespace that is no ASCII it may hold all
     cells = output.decode(errors="surrogateescape").replace("\t", " ").replace("\n", " ").split(" ")
     if len(cells[0]) > SHA1_HEX:
-        raise Stalled(
-            "UnsupportedObjectFormat",
-            "The repository uses SHA-256 object names, which GTO and most git servers cannot "
-            "read. Convert it to SHA-1.",
-        )
+        raise refuse_sha256()
     width = 3 if typed else 2
     refs = list(zip(cells[width - 1 :: width], cells[0::width], strict=False))
     # what ends in ^{} is what a tag points at, and told of besides
@@ -62,6 +58,15 @@ def parse_listing(output: bytes, *, typed: bool = False) -> Listing:
         heads={ref[11:]: oid for ref, oid in refs if ref[:11] == HEADS},
         tags=dict(tags),
         kinds={ref[10:]: kind for ref, kind in kinds if kind != "tag" and ref[:10] == TAGS},
+    )
+
+
+def refuse_sha256() -> Stalled:
+    """For a repository whose object ids are longer than what tags are made of here."""
+    return Stalled(
+        "UnsupportedObjectFormat",
+        "The repository uses SHA-256 object names, which GTO and most git servers cannot "
+        "read. Convert it to SHA-1.",
     )
 
 

@@ -62,7 +62,7 @@ class Mirror:
         return self._store.directory
 
     def list_refs(self) -> Listing:
-        """The remote's branches and tags now. One git process, which holds up no other."""
+        """The remote's branches and tags now. One git process at most, which holds up no other."""
         self._guarded(lambda: None, populated=False)
         try:
             return list_remote(self._store)
@@ -154,17 +154,18 @@ class Mirror:
         """Write commit objects here, for tags to be pushed on. One git process."""
         self._guarded(lambda: write_commits(self._store, commits))
 
-    def push(self, tags: Sequence[TagObject]) -> PushReport:
-        """Push tags that must not exist there, all or none. Four git processes.
+    def push(self, tags: Sequence[TagObject], commits: Sequence[bytes] = ()) -> PushReport:
+        """Push tags that must not exist there, all or none. Four git processes at most.
 
-        Their commits must have been fetched. Raises Retry(PushUnanswered) when it is not known
+        Their commits must have been fetched, or be among `commits`, which were written here and
+        go with them. Raises Retry(PushUnanswered) when it is not known
         what the server did: then a listing tells.
         """
         if not tags:
             return PushReport({})
         noted = False
         try:
-            report = self._guarded(lambda: push_tags(self._store, tags))
+            report = self._guarded(lambda: push_tags(self._store, tags, commits))
             noted = report.noted
         finally:
             if not noted:
@@ -177,6 +178,11 @@ class Mirror:
     def withdraw(self, name: str, oid: str) -> bool:
         """Delete the remote's tag `name` if it is `oid`; whether that happened."""
         return self._guarded(lambda: delete_tag(self._store, name, oid), populated=False)
+
+    def hang_up(self) -> None:
+        """Keep no connection to the remote any longer."""
+        if self._store.wire is not None:
+            self._store.wire.hang_up()
 
     def on_store(self, work: Callable[[Store], T]) -> T:
         """Something else on the mirror, under its lock; it may be done twice if it is damaged."""

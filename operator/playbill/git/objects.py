@@ -14,7 +14,7 @@ from playbill.api.errors import Retry, Stalled, Trouble
 from playbill.git.errors import ObjectRefused
 from playbill.git.fetch import fetch_refs
 from playbill.git.store import Store
-from playbill.ledger.tagobject import pack_commits
+from playbill.ledger.tagobject import pack
 
 LARGEST_BLOB = 1 << 20
 LARGEST_READ = 64 << 20
@@ -89,7 +89,7 @@ def read_tag_objects(store: Store, oids: Sequence[str]) -> dict[str, bytes]:
 
 def write_commits(store: Store, commits: Sequence[bytes]) -> None:
     """Write commit objects, given without git's header. One git process, whatever their number."""
-    store.local("unpack-objects", "-q", operation="write-commits", stdin=pack_commits(commits))
+    store.local("unpack-objects", "-q", operation="write-commits", stdin=pack(commits=commits))
 
 
 def read_many(store: Store, places: Iterable[Place]) -> dict[Place, bytes | Trouble]:

@@ -50,7 +50,7 @@ _FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE
 _BROKEN = re.compile(
     r"couldn't write|unable to (?:write|create|migrate)|read-only file system"
     r"|input/output error|too many open files|out of memory|cannot (?:fork|allocate)"
-    r"|resource temporarily unavailable|internal server error",
+    r"|resource temporarily unavailable|internal server error|missing necessary objects",
     re.IGNORECASE,
 )
 
@@ -61,7 +61,13 @@ def parse_push(stdout: bytes, stderr: str, names: Sequence[str]) -> Mapping[str,
     Raises NotSent (DiskFull, RemoteUnavailable) when the server could not store them, which is
     no fault of any tag.
     """
-    lines = _by_tag(stdout.decode(errors="replace"))
+    return judge_push(_by_tag(stdout.decode(errors="replace")), stderr, names)
+
+
+def judge_push(
+    lines: Mapping[str, tuple[str, str]], stderr: str, names: Sequence[str]
+) -> Mapping[str, Result] | None:
+    """The same of the flag and summary of each tag, however they came here."""
     if any(name not in lines or _UNANSWERED.search(lines[name][1]) for name in names):
         return None
     said = remote_words(stderr)

@@ -1,9 +1,9 @@
 """Writing tags to the remote: one pack, one transaction, one push, whatever their number.
 
-The tags are staged under a private prefix and pushed with one wildcard refspec, as git's
-time for explicit refspecs grows with their square. That a tag must not exist on the remote
-is git's own rule for tags that are not forced; it sees the remote's refs in the same
-connection and the server compares again when it writes.
+Over http that is one request. Otherwise git pushes: the tags are staged under a private prefix
+and pushed with one wildcard refspec, as git's time for explicit refspecs grows with their
+square. Either way each tag must not exist on the remote: git sees to that for tags that are not
+forced, and the server compares again when it writes.
 """
 
 import contextlib
@@ -15,8 +15,17 @@ from dataclasses import dataclass, replace
 from playbill.api.errors import Retry, Stalled, Trouble
 from playbill.git.errors import MirrorCorrupt, NotSent, classify
 from playbill.git.listing import TAGS
-from playbill.git.porcelain import AlreadyThere, Pushed, Rejected, Result, parse_push
+from playbill.git.porcelain import (
+    AlreadyThere,
+    Exists,
+    NotTried,
+    Pushed,
+    Rejected,
+    Result,
+    parse_push,
+)
 from playbill.git.store import Store
+from playbill.git.wire import Wire
 from playbill.ledger.tagobject import TagObject, pack
 
 STAGING = "refs/playbill/push/"
@@ -49,13 +58,79 @@ class PushReport:
         )
 
 
-def push_tags(store: Store, tags: Sequence[TagObject]) -> PushReport:
-    """Push them all or none, in four git processes.
+def push_tags(store: Store, tags: Sequence[TagObject], commits: Sequence[bytes] = ()) -> PushReport:
+    """Push them all or none, in two git processes over http and in four otherwise; `commits` are
+    those that the mirror has and the remote may lack.
 
     Raises Retry(PushUnanswered) when it is not known what the server did: list to find out.
     """
     for tag in tags:
         _check_name(tag.name)
+    report = _push_directly(store, tags, commits) or _push_staged(store, tags)
+    if report.landed:
+        for tag in tags:
+            store.shelf.put(tag.oid, tag.data)  # they are read back when they are listed
+    return report
+
+
+def _push_directly(
+    store: Store, tags: Sequence[TagObject], commits: Sequence[bytes]
+) -> PushReport | None:
+    """Without git, which notes down afterwards what landed; None when it takes git."""
+    if store.wire is None:
+        return None
+    try:
+        with store.git.observed("push"):
+            results = _push_over(store.wire, tags, commits)
+    except SAFE_TO_TELL:
+        raise
+    except Retry as retry:
+        raise _unanswered(retry) from None
+    except Stalled as stalled:
+        return _refused([tag.name for tag in tags], stalled)
+    if results is None:
+        return None
+    report = PushReport(results)
+    return replace(report, noted=_note(store, [t for t in tags if t.name in report.landed]))
+
+
+def _push_over(
+    wire: Wire, tags: Sequence[TagObject], commits: Sequence[bytes]
+) -> Mapping[str, Result] | None:
+    """Names that are taken have the server refuse all, in words that blame nobody. Then its refs
+    tell, as they tell git before each push; what we pushed ourselves before holds up no other."""
+    results = wire.push(tags, commits)
+    if results is None or any(isinstance(result, Pushed) for result in results.values()):
+        return results
+    listing = wire.list_refs()
+    there = {tag.name: listing.tags.get(tag.name) for tag in tags} if listing else {}
+    taken: dict[str, Result] = {
+        tag.name: AlreadyThere() if there[tag.name] == tag.oid else Exists()
+        for tag in tags
+        if there.get(tag.name)
+    }
+    free = [tag for tag in tags if tag.name not in taken]
+    if not taken:
+        return results
+    if not free or Exists() in taken.values():
+        return {**taken, **{tag.name: NotTried() for tag in free}}
+    again = wire.push(free, commits)
+    return None if again is None else {**taken, **again}
+
+
+def _note(store: Store, tags: Sequence[TagObject]) -> bool:
+    """Have here what has landed there, so that it need not be fetched."""
+    if not tags:
+        return True
+    try:
+        store.local("unpack-objects", "-q", operation="write-tags", stdin=pack(tags))
+        _update_refs(store, [f"update {TAGS}{tag.name} {tag.oid}" for tag in tags])
+    except Trouble:  # a ref that vanished from the remote may stand in the way of a new one
+        return False
+    return True
+
+
+def _push_staged(store: Store, tags: Sequence[TagObject]) -> PushReport:
     staging = f"{STAGING}{secrets.token_hex(8)}/"
     oids = {tag.name: tag.oid for tag in tags}
     store.local("unpack-objects", "-q", operation="write-tags", stdin=pack(tags))
@@ -67,8 +142,6 @@ def push_tags(store: Store, tags: Sequence[TagObject]) -> PushReport:
     try:
         report = PushReport(_push(store, staging, list(oids)))
         landed = report.landed
-        for tag in tags:
-            store.shelf.put(tag.oid, tag.data)  # they are read back when they are listed
     except Stalled as stalled:
         report = _refused(oids, stalled)
     finally:

@@ -16,8 +16,10 @@ from playbill.api.errors import Retry
 from playbill.git.command import Git, Output, TimedOut
 from playbill.git.credentials import Credentials
 from playbill.git.process import Consume
+from playbill.git.session import is_direct
 from playbill.git.shelf import Shelf
 from playbill.git.url import RemoteUrl, check_address
+from playbill.git.wire import Wire
 
 LOCK_POLL_SECONDS = 0.05
 COLLECT_SECONDS = 600.0
@@ -42,7 +44,7 @@ _PROMISOR = ("-c", "remote.origin.promisor=true")
 class Store:
     """A bare repository with one remote, `origin`; local and remote git calls on it.
 
-    What is on the `shelf` need not be asked of git.
+    What is on the `shelf` need not be asked of git, nor what goes over the `wire`.
     """
 
     def __init__(self, directory: Path, url: RemoteUrl, credentials: Credentials, git: Git) -> None:
@@ -51,6 +53,7 @@ class Store:
         self.credentials = credentials
         self.git = git
         self.shelf = Shelf()
+        self.wire = Wire(url, credentials, git.settings) if is_direct(url) else None
         self._thread_lock = threading.RLock()
         self._depth = 0
 

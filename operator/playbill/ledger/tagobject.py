@@ -86,20 +86,13 @@ class TagObject:
         )
 
 
-def pack(tags: Sequence[TagObject]) -> bytes:
-    """Give one pack (version 2) that holds these tags, each object once."""
-    return _pack(_PACKED_TAG, [tag.data for tag in tags])
-
-
-def pack_commits(commits: Sequence[bytes]) -> bytes:
-    """The same for commit objects, given without git's header."""
-    return _pack(_PACKED_COMMIT, commits)
-
-
-def _pack(kind: int, contents: Sequence[bytes]) -> bytes:
-    objects = list(dict.fromkeys(contents))
+def pack(tags: Sequence[TagObject] = (), commits: Sequence[bytes] = ()) -> bytes:
+    """Give one pack (version 2) that holds these tags and commits (as git stores them, without
+    its header), each object once."""
+    objects = dict.fromkeys((_PACKED_COMMIT, data) for data in commits)
+    objects |= dict.fromkeys((_PACKED_TAG, tag.data) for tag in tags)
     head = b"PACK" + (2).to_bytes(4) + len(objects).to_bytes(4)
-    body = b"".join([head, *(_packed(kind, data) for data in objects)])
+    body = b"".join([head, *(_packed(kind, data) for kind, data in objects)])
     return body + sha1(body, usedforsecurity=False).digest()
 
 

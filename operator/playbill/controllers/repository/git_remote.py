@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from playbill.api.errors import Retry, Trouble
@@ -53,6 +53,7 @@ class GitRemote:
     branches: Mapping[str, str | None]
     main: str | None = None
     _seen: tuple[Listing, Snapshot] | None = None
+    _made: dict[str, bytes] = field(default_factory=dict)
 
     async def read(self) -> Snapshot:
         """List; fetch and fold only when something has changed since."""
@@ -160,6 +161,7 @@ class GitRemote:
 
     async def make(self, aliases: Sequence[Alias]) -> None:
         """Write commits into the mirror, for tags to be pushed on."""
+        self._made |= {alias.oid: alias.data for alias in aliases}
         await self._run(lambda: self.mirror.write_commits([alias.data for alias in aliases]))
 
     async def lacks(self, commits: Collection[str]) -> Collection[str]:
@@ -169,7 +171,8 @@ class GitRemote:
 
     async def push(self, tags: Sequence[TagObject]) -> Mapping[str, Result]:
         """Push all or none."""
-        report = await self._run(lambda: self.mirror.push(tags))
+        made = [self._made[oid] for oid in {tag.target for tag in tags} & self._made.keys()]
+        report = await self._run(lambda: self.mirror.push(tags, made))
         return report.results
 
     async def withdraw(self, tag: str, oid: str) -> bool:

@@ -1,0 +1,206 @@
+"""Listing refs and pushing tags in git's own protocol over http, without starting git.
+
+`git ls-remote` is two processes here, and two requests with three processes each there; the
+request that counts is one. The same goes for a push, whose whole content we know byte for byte:
+tags on commits that the server has. What else there is to do, and whoever speaks in another way
+(version 0, a proxy, ssh), is left to git. See gitprotocol-v2(5), gitprotocol-http(5) and
+gitprotocol-pack(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from playbill.api.errors import Trouble
+from playbill.git.command import GitSettings
+from playbill.git.credentials import Credentials
+from playbill.git.errors import classify
+from playbill.git.listing import HEADS, SHA1_HEX, TAGS, Listing, refuse_sha256
+from playbill.git.pktline import DELIMITER, FLUSH, GarbledError, packet, read_bands, read_packets
+from playbill.git.porcelain import Result, judge_push
+from playbill.git.session import Question, Session
+from playbill.git.url import RemoteUrl
+from playbill.ledger.tagobject import TagObject, pack
+
+_NOTHING = "0" * SHA1_HEX
+_V2 = {"Git-Protocol": "version=2"}
+_WANTED = frozenset({"report-status"})
+"""Without it a server does not say what became of a push."""
+
+
+class Wire:
+    """One repository's server. What it can do is asked once, and again after any trouble."""
+
+    def __init__(self, url: RemoteUrl, credentials: Credentials, settings: GitSettings) -> None:
+        self._session = Session(url, credentials, settings)
+        self._scrub = credentials.scrub
+        self._lists: bool | None = None
+        self._receives: frozenset[str] | None = None
+
+    def hang_up(self) -> None:
+        """Keep no connection any longer."""
+        self._session.hang_up()
+
+    def list_refs(self) -> Listing | None:
+        """The branches and tags now; None when this server is one for git itself.
+
+        Raises Stalled(UnsupportedObjectFormat) for SHA-256.
+        """
+        try:
+            if self._lists is None:
+                self._lists = self._ask_for_version()
+            return self._list() if self._lists else None
+        except Trouble:
+            self._lists = None
+            raise
+        except GarbledError as garbled:
+            self._lists = None
+            raise _half(garbled, "unable to access: ") from None
+
+    def push(
+        self, tags: Sequence[TagObject], commits: Sequence[bytes]
+    ) -> Mapping[str, Result] | None:
+        """Push tags that must not exist there, all or none; None when it is for git to do.
+
+        That a name is free is the server's to check, when it writes: each command says that there
+        was nothing before. `commits` are those that the server may lack. Raises NotSent when
+        nothing has been sent, and any other Retry when it is not known what the server did.
+        """
+        try:
+            if self._receives is None:
+                self._receives = self._ask_for_capabilities()
+            if not self._receives >= _WANTED:
+                return None
+            return self._push(tags, commits, self._receives)
+        except Trouble:
+            self._receives = None
+            raise
+        except GarbledError as garbled:
+            self._receives = None
+            raise _half(garbled, "RPC failed: ") from None
+
+    def _ask_for_version(self) -> bool:
+        """Whether the server lists refs in version 2. Older ones go on in their own way."""
+        lines = self._advertised("git-upload-pack", _V2)
+        if next(lines, None) != "version 2":
+            return False
+        offered = dict(line.partition("=")[::2] for line in lines)
+        if offered.get("object-format", "sha1") != "sha1":
+            raise refuse_sha256()
+        return "ls-refs" in offered
+
+    def _advertised(self, service: str, headers: Mapping[str, str]) -> Iterator[str]:
+        question = Question(
+            "GET",
+            f"info/refs?service={service}",
+            f"application/x-{service}-advertisement",
+            headers,
+        )
+        body = self._session.ask(question, operation="list")
+        for each in read_packets(body):
+            line = (each or b"").rstrip(b"\n").decode(errors="replace")
+            if line and line != f"# service={service}":
+                _check_refusal(self._scrub(line))
+                yield line
+
+    def _list(self) -> Listing:
+        body = b"".join(
+            (
+                packet("command=ls-refs"),
+                packet("object-format=sha1"),
+                DELIMITER,
+                packet(f"ref-prefix {HEADS}"),
+                packet(f"ref-prefix {TAGS}"),
+                FLUSH,
+            )
+        )
+        answer = self._session.ask(_post("git-upload-pack", body, _V2), operation="list")
+        if not answer.endswith(FLUSH):
+            raise GarbledError("no end")
+        return self._read_listing(answer)
+
+    def _read_listing(self, answer: bytes) -> Listing:
+        heads, tags = {}, {}
+        for each in read_packets(answer):
+            if each is None:
+                break
+            line = each.decode(errors="surrogateescape")
+            oid, _, rest = line.rstrip("\n").partition(" ")
+            name = rest.partition(" ")[0]  # symref-target and peeled would follow
+            if len(oid) != SHA1_HEX:
+                _check_refusal(self._scrub(line))
+                raise GarbledError("no object id")
+            if name.startswith(TAGS):
+                tags[name[len(TAGS) :]] = oid
+            elif name.startswith(HEADS):
+                heads[name[len(HEADS) :]] = oid
+        return Listing(heads=heads, tags=tags)
+
+    def _ask_for_capabilities(self) -> frozenset[str]:
+        """What stands behind the NUL of the first ref, or of what stands for one."""
+        first = next(self._advertised("git-receive-pack", {}), "")
+        offered = frozenset(first.partition("\0")[2].split())
+        if offered & {"object-format=sha256"}:
+            raise refuse_sha256()
+        return offered
+
+    def _push(
+        self, tags: Sequence[TagObject], commits: Sequence[bytes], offered: frozenset[str]
+    ) -> Mapping[str, Result] | None:
+        asked = ["report-status", *sorted(offered & {"side-band-64k", "object-format=sha1"})]
+        if len(tags) > 1:  # one tag is whole by itself, and some servers can do no better
+            if "atomic" not in offered:
+                raise classify("fatal: the receiving end does not support --atomic push", 128)
+            asked.append("atomic")
+        commands = [f"{_NOTHING} {tag.oid} {TAGS}{tag.name}" for tag in tags]
+        commands[0] += f"\0{' '.join(asked)}"
+        body = b"".join([*map(packet, commands), FLUSH, pack(tags, commits)])
+        answer = self._session.ask(
+            _post("git-receive-pack", body, {}, harmless=False), operation="push"
+        )
+        said = ""
+        if "side-band-64k" in asked:
+            bands = read_bands(read_packets(answer))
+            answer = bands.content
+            said = self._scrub("".join(f"remote: {line}\n" for line in bands.progress.splitlines()))
+            if bands.failure:
+                raise classify(f"{said}fatal: {self._scrub(bands.failure)}", 128)
+        return _judge(answer, said, [tag.name for tag in tags])
+
+
+def _post(
+    service: str, body: bytes, headers: Mapping[str, str], *, harmless: bool = True
+) -> Question:
+    kinds = {
+        "Content-Type": f"application/x-{service}-request",
+        "Accept": f"application/x-{service}-result",
+    }
+    expected = kinds["Accept"]
+    return Question("POST", service, expected, {**kinds, **headers}, body, harmless)
+
+
+def _judge(report: bytes, said: str, names: Sequence[str]) -> Mapping[str, Result]:
+    """What `report-status` says: `unpack STATUS`, then `ok REF` or `ng REF REASON` for each."""
+    summaries: dict[str, tuple[str, str]] = {}
+    for each in read_packets(report):
+        line = (each or b"").rstrip(b"\n").decode(errors="replace")
+        verdict, _, rest = line.partition(" ")
+        ref, _, reason = rest.partition(" ")
+        if verdict == "ok":
+            summaries[ref.removeprefix(TAGS)] = ("*", "[new tag]")
+        elif verdict == "ng":
+            summaries[ref.removeprefix(TAGS)] = ("!", f"[remote rejected] ({reason})")
+    results = judge_push(summaries, said, names)
+    if results is None:
+        raise GarbledError("no word of some tags")
+    return results
+
+
+def _check_refusal(line: str) -> None:
+    """Raises the Trouble that an ERR packet tells of."""
+    if line.startswith("ERR "):
+        raise classify(f"fatal: remote error: {line.removeprefix('ERR ').strip()}", 128)
+
+
+def _half(garbled: GarbledError, what: str) -> Trouble:
+    return classify(f"{what}unexpected eof in the server's answer ({garbled})", 128)
