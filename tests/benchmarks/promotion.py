@@ -41,6 +41,7 @@ def rows(directory: Path, *, quick: bool) -> list[Row]:
     remote = Remote(directory / "srv" / "models.git")
     commits = history.commits(remote, KNOWN + 2 * runs, artifact=ARTIFACT)
     history.versions(remote, commits[:KNOWN], artifact=ARTIFACT)
+    history.copy(remote, directory / "srv" / "copy.git")
     with (
         GitHttpServer(directory / "srv", state=directory / "http") as server,
         namespace(kubectl) as place,
@@ -51,7 +52,7 @@ def rows(directory: Path, *, quick: bool) -> list[Row]:
             operator.start()
             _declare(kubectl, place, url)
             progress(f"a promotion, a push and a write: {runs + 1} times each")
-            parts = _Parts(directory, url, iter(commits[KNOWN:]))
+            parts = _Parts(directory, server.url("copy.git"), iter(commits[KNOWN:]))
             promoted, limit = asyncio.run(_measure(kubectl, place, parts, runs))
         finally:
             operator.stop()
@@ -81,7 +82,7 @@ def _declare(kubectl: Kubectl, place: str, url: str) -> None:
 
 @dataclass(slots=True)
 class _Parts:
-    """A clone, and commits that have no tag."""
+    """A clone of the copy, and commits that have no tag."""
 
     directory: Path
     url: str

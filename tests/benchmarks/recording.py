@@ -37,7 +37,7 @@ def rows(directory: Path, *, quick: bool) -> list[Row]:
     progress(f"making a repository of {known:,} versions")
     commits = history.commits(remote, known + spare, artifact=ARTIFACT)
     history.versions(remote, commits[:known], artifact=ARTIFACT)
-    _copy(remote, directory / "srv" / "copy.git")
+    history.copy(remote, directory / "srv" / "copy.git")
     with (
         GitHttpServer(directory / "srv", state=directory / "http") as server,
         namespace(kubectl) as watched,
@@ -54,14 +54,6 @@ def rows(directory: Path, *, quick: bool) -> list[Row]:
             return found if quick else [*found, _beside_gto(bench, known, one)]
         finally:
             operator.stop()
-
-
-def _copy(remote: Remote, path: Path) -> None:
-    """What the peers write to, so that they give the operator nothing to fetch."""
-    copy = Remote(path)
-    copy.git("fetch", "-q", str(remote.path), "+refs/*:refs/*")
-    for each in (remote, copy):
-        each.git("pack-refs", "--all")
 
 
 def _register_model(kubectl: Kubectl, operator: OperatorProcess, name: str, url: str) -> None:
