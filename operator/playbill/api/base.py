@@ -176,6 +176,15 @@ class Status(Model):
     conditions: Conditions = []
     pending: PendingField = None
 
+    def condition(self, type_: str) -> Condition | None:
+        """The condition of this type, such as Ready; None while there is none."""
+        return next((each for each in self.conditions if each.type == type_), None)
+
+    def is_true(self, type_: str) -> bool:
+        """Whether there is such a condition, and its status is True."""
+        found = self.condition(type_)
+        return found is not None and found.status == "True"
+
 
 class ObjectMeta(Model):
     """The part of metadata that the operator reads."""

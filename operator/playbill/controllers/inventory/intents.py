@@ -135,7 +135,6 @@ def _unrecorded(
 
 def _stage_intent(assignment: StageAssignment, *, artifact: str) -> StageIntent:
     spec, status = assignment.spec, assignment.status
-    was_recorded = any(c.type == "Recorded" and c.status == "True" for c in status.conditions)
     return StageIntent(
         asker=asker_of(assignment),
         artifact=artifact,
@@ -147,7 +146,7 @@ def _stage_intent(assignment: StageAssignment, *, artifact: str) -> StageIntent:
         follow=_follow(spec.follow),
         recorded_version=status.current.version if status.current else None,
         leaving=assignment.metadata.deletion_timestamp is not None,
-        was_recorded=was_recorded,
+        was_recorded=status.is_true("Recorded"),
         rollback=_rollback(assignment),
     )
 
@@ -178,7 +177,7 @@ def _recorded_tag(assignment: StageAssignment) -> str | None:
     current, spec = assignment.status.current, assignment.spec
     if current is None or (spec.version is None and spec.follow is None):
         return None
-    recorded = next((c for c in assignment.status.conditions if c.type == "Recorded"), None)
+    recorded = assignment.status.condition("Recorded")
     if recorded is None or recorded.status == "Unknown":
         return None
     if recorded.observed_generation != assignment.metadata.generation:

@@ -16,7 +16,7 @@ def in_use_by(status: StageAssignmentStatus) -> frozenset[str]:
     found = {status.workload.version if status.workload else None}
     if status.rolled_back is not None:
         found.add(status.rolled_back.to)
-    elif not any(c.type == "RolledOut" and c.status == "True" for c in status.conditions):
+    elif not status.is_true("RolledOut"):
         healthy = (entry.version for entry in status.history if entry.outcome == "Available")
         found.add(next(healthy, None))
     return frozenset(version for version in found if version)

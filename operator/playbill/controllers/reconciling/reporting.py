@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from playbill.api.base import API_VERSION, Condition, Status
@@ -70,10 +70,10 @@ class Reporter:
             self._store.put(key.kind, raw)
 
     def _tell(self, resource: Resource, status: Status) -> None:
-        before, after = ready(resource.status.conditions), ready(status.conditions)
+        before, after = resource.status.condition("Ready"), status.condition("Ready")
         if after is None or not _is_news(before, after):
             return
-        warn = any(c.type == "Stalled" for c in status.conditions) or after.status == "False"
+        warn = status.condition("Stalled") is not None or after.status == "False"
         self.tell(resource, "Warning" if warn else "Normal", after.reason, after.message)
 
     def tell(
@@ -90,11 +90,6 @@ def _is_news(before: Condition | None, after: Condition) -> bool:
     if before is None or (before.status, before.reason) != (after.status, after.reason):
         return True
     return after.status == "True" and before.message != after.message
-
-
-def ready(conditions: Sequence[Condition]) -> Condition | None:
-    """The condition Ready."""
-    return next((c for c in conditions if c.type == "Ready"), None)
 
 
 def content(status: Status) -> dict[str, Any]:

@@ -149,7 +149,7 @@ class Rollouts:
         if not isinstance(verdict, RolledOut) or verify is None:
             return verdict
         if known or await self.revisions.get(assignment, revision_name(assignment, rendering)):
-            if not _is_rolled_out(assignment):
+            if not assignment.status.is_true("RolledOut"):
                 await self._end_checks(assignment)
             return verdict  # it was good before: long ago, or the status was lost
         attempt = f"{holder.assignment.tag} {spec_hash(assignment)}"
@@ -276,11 +276,6 @@ class Rollouts:
 def _kept(assignment: StageAssignment) -> str | None:
     """The revision of the last healthy rendering, as the status has it."""
     return assignment.status.workload.revision if assignment.status.workload else None
-
-
-def _is_rolled_out(assignment: StageAssignment) -> bool:
-    conditions = assignment.status.conditions
-    return any(c.type == "RolledOut" and c.status == "True" for c in conditions)
 
 
 def _is_recorded(assignment: StageAssignment, back: RolledBack) -> bool:

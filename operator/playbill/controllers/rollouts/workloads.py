@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 
-from playbill.api.base import GROUP, Condition
+from playbill.api.base import GROUP
 from playbill.api.errors import Trouble
 from playbill.api.stage_assignment import StageAssignment
 from playbill.api.times import timestamp
@@ -97,7 +97,7 @@ class Workloads:
         """Pods are asked for their reasons only when they have had time to start."""
         if isinstance(verdict, Failed):
             return True
-        rolled_out = _rolled_out(assignment)
+        rolled_out = assignment.status.condition("RolledOut")
         if rolled_out is None:
             return False
         # What was found to have failed is not forgotten for as long as that is news.
@@ -145,14 +145,11 @@ def ready_pods(live: Manifest | None) -> str:
     return judge(live, deadline_seconds=0).pods
 
 
-def _rolled_out(assignment: StageAssignment) -> Condition | None:
-    return next((c for c in assignment.status.conditions if c.type == "RolledOut"), None)
-
-
 def _begun(assignment: StageAssignment) -> str | None:
     """When a rollout, or the way back from one, began that is so young that the Deployment may
     speak of the one before."""
-    found, back = _rolled_out(assignment), assignment.status.rolled_back
+    status = assignment.status
+    found, back = status.condition("RolledOut"), status.rolled_back
     times = [found.last_transition_time] if found and found.status == "Unknown" else []
     times += [back.at] if back else []
     young = timestamp(time.time() - SETTLE_SECONDS)

@@ -198,7 +198,7 @@ class Reactions:
         return [
             assignment
             for assignment in self.store.assignments_in(policy.metadata.namespace)
-            if not _is_ready(assignment)
+            if not assignment.status.is_true("Ready")
             or selects(policy.spec, model=assignment.spec.model, stage=assignment.spec.stage)
         ]
 
@@ -251,10 +251,6 @@ def _declares(version: ModelVersion) -> bool:
     """Whether a version says what renderings and policies take from it."""
     spec = version.spec
     return any(each is not None for each in (spec.artifact, spec.metrics, spec.params))
-
-
-def _is_ready(resource: Resource) -> bool:
-    return any(c.type == "Ready" and c.status == "True" for c in resource.status.conditions)
 
 
 def _waits_for_stages(resource: Resource) -> bool:
