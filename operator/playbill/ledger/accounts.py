@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from playbill.api.times import timestamp
-from playbill.ledger.aliases import told
+from playbill.ledger.artifact_bytes import bytes_of
 from playbill.ledger.audit import Line, taken_back
 from playbill.ledger.events import Assignment, Deregistration, LedgerEvent
 from playbill.ledger.message import (
-    ARTIFACT_DIGEST,
     CHANGE,
     CLUSTER,
     REASON,
@@ -131,7 +130,7 @@ def _digest(artifact: ArtifactState, tenure: Tenure, lines: Iterable[Line]) -> s
     """What was meant at the time goes before what a tag of the version says."""
     known = artifact.version_at(tenure.commit)
     said = [line.details.get("digest", "") for line in lines]
-    return next(filter(None, said), "") or (told(known, ARTIFACT_DIGEST) if known else "") or ""
+    return next(filter(None, said), "") or bytes_of(known, None, None).digest or ""
 
 
 def _outcome(line: Line) -> dict[str, Any]:

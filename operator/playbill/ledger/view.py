@@ -62,6 +62,10 @@ class ArtifactView:
         """The version as git knows it, registered or no longer."""
         return self.state.versions.get(version) if self.state else None
 
+    def version_at(self, commit: str) -> VersionState | None:
+        """The version that a stage tag on this commit binds to, registered or no longer."""
+        return self.state.version_at(commit) if self.state else None
+
     def stage(self, stage: str) -> StageState | None:
         """The stage as git knows it."""
         return self.state.stages.get(stage) if self.state else None

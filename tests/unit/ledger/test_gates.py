@@ -98,10 +98,9 @@ def test_a_comparison_with_nobody_says_so_and_the_first_can_be_let_pass() -> Non
 
 
 def test_git_wins_over_what_an_object_declares() -> None:
-    declared = Traits(metrics={"accuracy": "0.99", "f1": "0.8"}, digest="md5:1")
+    declared = Traits(metrics={"accuracy": "0.99", "f1": "0.8"})
     both = NEW.or_else(declared)
     assert both.metrics == {"accuracy": "0.910", "loss": "nan", "n": "3", "f1": "0.8"}
-    assert both.digest == "md5:1"
 
 
 @given(

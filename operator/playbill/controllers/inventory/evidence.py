@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from playbill.api.model_version import ModelVersion
-from playbill.controllers.inventory.artifact_bytes import declaring
+from playbill.controllers.inventory.artifact_bytes import declared_by, declaring
 from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.store import Store
 from playbill.git.project import ArtifactFacts
-from playbill.ledger.aliases import told
 from playbill.ledger.intents import StageIntent
-from playbill.ledger.message import ARTIFACT_DIGEST
 from playbill.ledger.policies.evidence import Evidence, Traits
 from playbill.ledger.policies.permitting import lacking
 from playbill.ledger.view import View
@@ -26,7 +24,7 @@ def with_evidence(intent: StageIntent, view: View, state: RepositoryState) -> St
     bare = replace(intent.oversight, evidence=Evidence())
     wanted = lacking(replace(intent, oversight=bare), view, now=int(time.time()))
     facts = {
-        commit: _with_told(traits_of(found), commit, intent, view)
+        commit: traits_of(found)
         for commit in wanted.commits
         if (found := state.facts.get((commit, intent.artifact))) is not None
     }
@@ -49,14 +47,6 @@ def traits_of(facts: ArtifactFacts) -> Traits:
         note="; ".join(notes),
         passing=facts.problem is not None and facts.problem.reason != "InvalidProject",
     )
-
-
-def _with_told(traits: Traits, commit: str, intent: StageIntent, view: View) -> Traits:
-    """The digest that the registration itself tells of, where git holds no file."""
-    state = view.artifact(intent.artifact).state
-    known = state.version_at(commit) if state else None
-    digest = told(known, ARTIFACT_DIGEST) if known else None
-    return traits.or_else(Traits(digest=digest or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +73,8 @@ class Declared(Mapping[str, Traits]):
 
 
 def _declared(version: ModelVersion) -> Traits:
-    given = version.spec.artifact
     return Traits(
         metrics=version.spec.metrics or {},
         params=version.spec.params or {},
-        digest=(given.digest if given else None) or "",
+        elsewhere=declared_by(version),
     )

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
-from playbill.controllers.inventory.artifact_bytes import bytes_of, declared_bytes
+from playbill.controllers.inventory.artifact_bytes import declared_bytes
 from playbill.controllers.inventory.store import key_of
 from playbill.controllers.reconciling.shell import Shell
+from playbill.ledger.artifact_bytes import bytes_of
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView
 from playbill.rollout.facts import Facts
@@ -28,7 +29,7 @@ def version_facts(
         return None
     meta = assignment.metadata
     declared = declared_bytes(shell.store, meta.namespace, assignment.spec.model, holder.version)
-    given = bytes_of(artifact.version(holder.version), read, declared)
+    given = bytes_of(artifact.version_at(holder.commit), read, declared)
     place = _place(shell, model)
     return Facts(
         model=artifact.name,

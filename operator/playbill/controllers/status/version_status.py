@@ -12,7 +12,7 @@ from playbill.api.model_version import (
     ModelVersionStatus,
 )
 from playbill.api.times import timestamp
-from playbill.controllers.inventory.artifact_bytes import Bytes, bytes_of
+from playbill.controllers.inventory.artifact_bytes import declared_by
 from playbill.controllers.status.bounds import (
     LONG_TEXT,
     NAME,
@@ -27,6 +27,7 @@ from playbill.controllers.status.conditions import Summary, conditions
 from playbill.controllers.status.model_status import one_line
 from playbill.git.facts import ArtifactFacts, cut_values
 from playbill.ledger.aliases import source_of
+from playbill.ledger.artifact_bytes import Bytes, bytes_of
 from playbill.ledger.events import Deregistration, LedgerEvent, Registration
 from playbill.ledger.message import CLUSTER, REQUESTED_BY, RESOURCE
 from playbill.ledger.state import VersionState
@@ -118,7 +119,7 @@ def _artifact(
     version: ModelVersion, known: VersionState, facts: ArtifactFacts | None
 ) -> ArtifactStatus | None:
     """What was recorded of the bytes, or the files tell, wins over what the spec says later."""
-    given = bytes_of(known, facts, version.spec.artifact)
+    given = bytes_of(known, facts, declared_by(version))
     if facts is None:
         facts = ArtifactFacts()
     if not (given.uri or facts.path or facts.type):
@@ -175,7 +176,7 @@ def _values(given: Mapping[str, str] | None, found: Mapping[str, str]) -> dict[s
 
 
 def _note(version: ModelVersion, known: VersionState, facts: ArtifactFacts | None) -> str | None:
-    notes = [*_ignored(version, bytes_of(known, facts, version.spec.artifact))]
+    notes = [*_ignored(version, bytes_of(known, facts, declared_by(version)))]
     if facts is None:
         return cut_or_none("; ".join(notes), TEXT)
     notes += facts.notes

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from playbill.ledger.artifact_bytes import Bytes
+
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -24,6 +26,7 @@ _LARGEST = 1 << 63
 class Traits:
     """What is known of one version: metrics and parameters as git or an object writes them.
 
+    `digest` is of the files at the commit, `elsewhere` what an object says of the bytes.
     `note` says why some of it may be missing; `passing` that the next look may find it.
     """
 
@@ -32,16 +35,16 @@ class Traits:
     labels: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
+    elsewhere: Bytes | None = None
     note: str = ""
     passing: bool = False
 
     def or_else(self, declared: Traits) -> Traits:
-        """These, and what else is declared."""
+        """These, and what else is declared; which digest counts is not decided here."""
         return replace(
             self,
             metrics={**declared.metrics, **self.metrics},
             params={**declared.params, **self.params},
-            digest=self.digest or declared.digest,
         )
 
 

@@ -6,8 +6,10 @@ The same findings are a condition's message, an Event, and the lines of `playbil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
+from playbill.ledger.artifact_bytes import bytes_of
 from playbill.ledger.events import LedgerEvent
 from playbill.ledger.policies.evidence import Signed, Traits
 from playbill.ledger.policies.gates import Subject, judge_gate
@@ -37,8 +39,7 @@ def signable(case: Case) -> list[LedgerEvent]:
 
 def registered(case: Case) -> VersionState | None:
     """The version on the case's commit; None for a commit that nobody registered."""
-    state = case.artifact.state
-    return state.version_at(case.commit) if state and case.commit else None
+    return case.artifact.version_at(case.commit) if case.commit else None
 
 
 def _allowed(rules: Rules, case: Case) -> Iterator[Finding]:
@@ -121,8 +122,11 @@ def _subject(case: Case, commit: str, *, current: bool) -> Subject:
 
 
 def _traits(case: Case, version: str, commit: str) -> Traits:
-    facts = case.evidence.facts.get(commit, Traits())
-    return facts.or_else(case.evidence.declared.get(version, Traits()))
+    """What is known of a version, with the digest that its workload would check."""
+    files = case.evidence.facts.get(commit, Traits())
+    declared = case.evidence.declared.get(version, Traits())
+    meant = bytes_of(case.artifact.version_at(commit), files, declared.elsewhere)
+    return replace(files.or_else(declared), digest=meant.digest or "")
 
 
 def _note(traits: Traits) -> str:

@@ -1,0 +1,49 @@
+"""Which bytes a version is: by git's word first, then by that of the object that owns it.
+
+A workload fetches and checks what is said here, and policies judge by the same digest.
+
+Whoever may write ModelVersions must not change what a stage serves by it: what was recorded when
+the version was registered stays so, and what git or DVC know of the files at its commit counts
+before what anybody declares. Only of what git knows nothing does an object tell, and of several
+that claim one version only its owner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from playbill.ledger.aliases import told
+from playbill.ledger.message import ARTIFACT_DIGEST, ARTIFACT_URI
+from playbill.ledger.state import VersionState
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Where the bytes are, where git does not hold them, and what they must hash to."""
+
+    uri: str | None = None
+    digest: str | None = None
+
+
+class Files(Protocol):
+    """What is known of the files at a commit."""
+
+    @property
+    def digest(self) -> str:
+        """The artifact's by DVC or by git; empty where neither tracks it."""
+
+
+def bytes_of(known: VersionState | None, files: Files | None, declared: Bytes | None) -> Bytes:
+    """The bytes of a version as the ledger, the files at its commit, and its object tell.
+
+    A digest is of the bytes that it stands beside: one that was recorded or declared for a uri
+    says nothing of other bytes.
+    """
+    uri = told(known, ARTIFACT_URI) if known else None
+    if known is not None and uri is not None:
+        also = declared.digest if declared and declared.uri == uri else None
+        return Bytes(uri, told(known, ARTIFACT_DIGEST) or also)
+    if files is not None and files.digest:
+        return Bytes(digest=files.digest)
+    return declared or Bytes()
