@@ -7,7 +7,7 @@ import resource
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -253,10 +253,10 @@ class _Most:
     def look(self) -> None:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         self.resident = max(self.resident, pages * resource.getpagesize())
-        children = sum(
-            len(task.read_text().split())
-            for task in Path(f"/proc/{self.pid}/task").glob("*/children")
-        )
+        children = 0
+        for thread in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            with suppress(OSError):  # threads end while we look
+                children += len(thread.read_text().split())
         self.processes = max(self.processes, children)
 
 

@@ -20,7 +20,7 @@ from playbill.ledger.decisions import Settled
 from playbill.ledger.fold import fold
 from playbill.ledger.intents import AnyIntent, Asker, ModelIntent, StageIntent, VersionIntent
 from playbill.ledger.plan import make_plan
-from playbill.ledger.tagobject import pack_commits
+from playbill.ledger.tagobject import pack
 from playbill.ledger.view import Author, View
 
 from .repositories import EPOCH, MakeRepository, Repository
@@ -85,7 +85,7 @@ def record(repository: Repository, *intents: AnyIntent, at: int) -> None:
     """A pass of the operator over a repository that lacks every alias."""
     plan = make_plan(intents, view(repository), EPOCH + at)
     aliases = [alias.data for step in plan.steps for alias in step.aliases]
-    repository.git("unpack-objects", "-q", stdin=pack_commits(aliases))
+    repository.git("unpack-objects", "-q", stdin=pack(commits=aliases))
     repository.push([tag for step in plan.steps for tag in step.tags])
     again = make_plan(intents, view(repository), EPOCH + at + 1)
     assert all(isinstance(each, Settled) for each in again.decisions.values()), again

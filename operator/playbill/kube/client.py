@@ -7,6 +7,7 @@ server adds. Every failure is one of the three fates (`answers`).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import json
@@ -58,6 +59,9 @@ class Kube:
         self.configuration = configuration
         self._source = source
         self._observe = observer or (lambda _verb, _resource, _code: None)
+        self._under_way: set[int] = set()
+        self._rest = asyncio.Event()
+        self._rest.set()
         self._api = ApiClient(configuration)
         self._api.user_agent = f"playbill/{__version__}"
         self._impersonation: dict[str, str] = {}
@@ -98,6 +102,10 @@ class Kube:
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()  # type: ignore[no-untyped-call]
+
+    async def at_rest(self) -> None:
+        """Wait until no request is under way, of whatever account."""
+        await self._rest.wait()
 
     async def reload_credentials(self) -> None:
         """Ask the kubeconfig's token file or plugin, or the pod's account, once more."""
@@ -305,6 +313,8 @@ class Kube:
     async def _exchange(self, request: Request) -> tuple[int, Object | None, str | None]:
         """Status code, body when it is a JSON object, Retry-After."""
         code = "none"
+        self._under_way.add(id(request))
+        self._rest.clear()
         try:
             parameters = await self._api.param_serialize(
                 request.method,
@@ -326,6 +336,9 @@ class Kube:
             said = str(error) or type(error).__name__
             raise Retry("ApiUnavailable", f"cannot {request.doing}: {said}") from error
         finally:
+            self._under_way.discard(id(request))
+            if not self._under_way:
+                self._rest.set()
             self._observe(request.verb, request.target, code)
 
 

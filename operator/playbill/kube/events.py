@@ -2,7 +2,8 @@
 
 The caller sends them on transitions only. Here what is said twice about the same
 object within a while is said once, and a flood is cut off: Events are hints, and
-the conditions hold the truth.
+the conditions hold the truth. So they also wait for a moment in which nothing else is asked of
+the API server, if it comes soon.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import logging
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +26,9 @@ from playbill.kube.resources import EVENTS
 logger = logging.getLogger(__name__)
 
 CONTROLLER = "playbill.dev/operator"
+YIELD_SECONDS = 0.5
+"""How long an Event lets other requests go first."""
+
 _LONGEST_NOTE = 1024  # events.k8s.io/v1, note
 _LONGEST_NAME = 253 - 17
 
@@ -52,7 +57,7 @@ class Recorder:
         *,
         instance: str,
         window: float = 600,
-        limit: int = 1000,
+        limit: int = 5000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kube = kube
@@ -60,8 +65,9 @@ class Recorder:
         self._window = window
         self._clock = clock
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(limit)
-        self._said: dict[str, tuple[tuple[str, str], float]] = {}
+        self._said: OrderedDict[str, tuple[tuple[str, str], float]] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
+        self._leaving = False
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._send_all(), name="events")
@@ -69,6 +75,7 @@ class Recorder:
 
     async def __aexit__(self, *_: object) -> None:
         """Send what waits, for at most five seconds."""
+        self._leaving = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._queue.join(), timeout=5)
         if self._task is not None:
@@ -89,11 +96,8 @@ class Recorder:
     def _was_said(self, uid: str, reason: str, message: str) -> bool:
         """Whether this is what was last said about the object: a way back is news again."""
         now = self._clock()
-        # Oldest first, for a dict keeps its order: forgetting stops at the first that is fresh.
-        for known, (_, at) in list(self._said.items()):
-            if now - at < self._window:
-                break
-            del self._said[known]
+        while self._said and now - next(iter(self._said.values()))[1] >= self._window:
+            self._said.popitem(last=False)
         last = self._said.get(uid)
         if last is not None and last[0] == (reason, message):
             return True
@@ -126,6 +130,7 @@ class Recorder:
     async def _send_all(self) -> None:
         while True:
             event = await self._queue.get()
+            await self._let_others_go_first()
             try:
                 await self._kube.create(EVENTS, event, manager=CONTROLLER)
             except Waiting:
@@ -134,3 +139,8 @@ class Recorder:
                 logger.warning("An Event was lost: %s", trouble.message)
             finally:
                 self._queue.task_done()
+
+    async def _let_others_go_first(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0 if self._leaving else YIELD_SECONDS):
+                await self._kube.at_rest()

@@ -9,9 +9,7 @@ from playbill.api.model_version import ModelVersion
 from playbill.controllers.inventory.adopted import is_adopted
 from playbill.controllers.inventory.intents import owner_of
 from playbill.controllers.inventory.store import Store
-from playbill.ledger.artifact_bytes import Bytes, bytes_of
-
-__all__ = ["bytes_of", "declared_by", "declared_bytes", "declaring"]
+from playbill.ledger.artifact_bytes import Bytes
 
 
 def declaring(store: Store, namespace: str, model: str, version: str) -> ModelVersion | None:

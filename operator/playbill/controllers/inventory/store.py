@@ -139,6 +139,10 @@ class Store:
         found = (self._objects[key] for key in self._of_model.get((namespace, model), ()))
         return [o for o in found if isinstance(o, ModelVersion | StageAssignment)]
 
+    def size_of_model(self, namespace: str, model: str) -> int:
+        """How many versions and assignments name this model."""
+        return len(self._of_model.get((namespace, model), ()))
+
     def assignments(self, namespace: str, model: str) -> list[StageAssignment]:
         """The assignments that name this model."""
         found = (self._objects[key] for key in self._stages_of.get((namespace, model), ()))

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from playbill.api.errors import Trouble
 from playbill.api.stage_assignment import StageAssignment
-from playbill.controllers.inventory.artifact_bytes import bytes_of, declared_bytes
+from playbill.controllers.inventory.artifact_bytes import declared_bytes
 from playbill.controllers.inventory.keys import ObjectKey
 from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.store import Store
 from playbill.controllers.repository.outcomes import image_ids
 from playbill.kube.client import Kube
 from playbill.kube.resources import PODS
+from playbill.ledger.artifact_bytes import bytes_of
 from playbill.ledger.audit import MOST_IMAGES, Due, Line
 from playbill.rollout.render import ASSIGNMENT_LABEL
 
@@ -48,7 +49,7 @@ class Details:
                 self.store, meta.namespace, assignment.spec.model, line.version
             )
         artifact = state.view.artifact(line.artifact) if state.view else None
-        known = artifact.version(line.version) if artifact else None
+        known = artifact.version_at(due.commit) if artifact else None
         facts = state.facts.get((due.commit, line.artifact))
         return bytes_of(known, facts, declared).digest or ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from playbill.api.errors import Stalled, Trouble
@@ -23,8 +23,11 @@ from playbill.ledger.tagobject import TagObject
 RESERVATION_MANAGER = "playbill-ledger"
 """Owns status.pending, and nothing else."""
 
-FEW = 20
-"""Up to so many objects of a kind are read one by one; more by a LIST for each model."""
+LISTED_FOR_ONE = 8
+"""Objects of a model that are listed in the time in which one is read by name."""
+
+LISTS_AT_MOST = 20
+"""Of more models the whole namespace is listed."""
 
 READS_AT_ONCE = 16
 
@@ -77,30 +80,44 @@ class KubeDesk:
         return intent
 
     async def _raw(self, kind: Kind, keys: Sequence[ObjectKey]) -> list[Object]:
-        resource = RESOURCES[kind]
-        if len(keys) > FEW:
-            return await self._listed(kind, keys)
+        crowds = self._crowds(keys)
+        listed = {key for group in crowds.values() for key in group}
+        single = [key for key in keys if key not in listed]
+        return [*await self._one_by_one(kind, single), *await self._listed(kind, crowds)]
+
+    def _crowds(self, keys: Sequence[ObjectKey]) -> dict[str, list[ObjectKey]]:
+        """Those of each model of which so many are wanted that one LIST is less to do."""
+        groups: dict[str, list[ObjectKey]] = defaultdict(list)
+        for key in keys:
+            held = self.store.get(key)
+            if isinstance(held, ModelVersion | StageAssignment):
+                groups[held.spec.model].append(key)
+        return {
+            model: group
+            for model, group in groups.items()
+            if len(group) > 1
+            and self.store.size_of_model(self.namespace, model) <= LISTED_FOR_ONE * len(group)
+        }
+
+    async def _one_by_one(self, kind: Kind, keys: Sequence[ObjectKey]) -> list[Object]:
         gate = asyncio.Semaphore(READS_AT_ONCE)
 
         async def one(key: ObjectKey) -> Object | None:
             async with gate:
-                return await self.kube.get(resource, self.namespace, key.name)
+                return await self.kube.get(RESOURCES[kind], self.namespace, key.name)
 
         found = await asyncio.gather(*(one(key) for key in keys))
         return [raw for raw in found if raw is not None]
 
-    async def _listed(self, kind: Kind, keys: Sequence[ObjectKey]) -> list[Object]:
-        """By model, if these are of few: the namespace may hold very many others."""
-        held = [self.store.get(key) for key in keys]
-        models = {h.spec.model for h in held if isinstance(h, ModelVersion | StageAssignment)}
-        known = all(isinstance(h, ModelVersion | StageAssignment) for h in held)
-        selectors = [f"spec.model={m}" for m in sorted(models)] if known else []
-        wanted = selectors if 0 < len(selectors) <= FEW else [None]
+    async def _listed(self, kind: Kind, crowds: Mapping[str, list[ObjectKey]]) -> list[Object]:
+        """By model, if these are few: the namespace may hold very many others."""
+        selectors = [f"spec.model={model}" for model in sorted(crowds)]
+        wanted = selectors if len(selectors) <= LISTS_AT_MOST else [None]
         lists = [
             await self.kube.list(RESOURCES[kind], self.namespace, field_selector=selector)
             for selector in wanted
         ]
-        names = {key.name for key in keys}
+        names = {key.name for group in crowds.values() for key in group}
         return [item for items, _ in lists for item in items if item["metadata"]["name"] in names]
 
     async def reserve(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from playbill.api.base import GROUP, Condition
+from playbill.api.base import GROUP
 from playbill.api.errors import Stalled
 from playbill.api.stage_assignment import StageAssignment, StageAssignmentStatus
 from playbill.api.times import seconds_of
@@ -30,14 +30,14 @@ def audit_note(memory: AuditMemory) -> str | None:
 def served(assignment: StageAssignment, status: StageAssignmentStatus) -> Served | None:
     """What an assignment shows of the tag that it stands for; None for one that tells nothing."""
     spec, meta = assignment.spec, assignment.metadata
-    recorded = _condition(status, "Recorded")
+    recorded = status.condition("Recorded")
     if status.current is None or recorded is None or recorded.status != "True":
         return None
     if spec.suspend or is_adopted(assignment):
         return None
     resource = f"StageAssignment/{meta.namespace}/{meta.name}"
     plain = Served(stage=spec.stage, tag=status.current.tag, resource=resource)
-    rolled_out = _condition(status, "RolledOut")
+    rolled_out = status.condition("RolledOut")
     if rolled_out is None or rolled_out.status == "Unknown":
         return plain
     if rolled_out.status == "False":
@@ -67,7 +67,7 @@ def is_outcome(before: StageAssignmentStatus, after: StageAssignmentStatus) -> b
 
 
 def _outcome(status: StageAssignmentStatus) -> tuple[str, str]:
-    condition = _condition(status, "RolledOut")
+    condition = status.condition("RolledOut")
     return status.current.tag if status.current else "", condition.status if condition else ""
 
 
@@ -83,7 +83,3 @@ def image_ids(pods: Iterable[Mapping[str, Any]], version: str) -> list[str]:
             ids = (c.get("imageID") or "" for c in status.get("containerStatuses") or ())
             found.update(i.rpartition("@")[2] for i in ids if i)
     return sorted(found)
-
-
-def _condition(status: StageAssignmentStatus, type_: str) -> Condition | None:
-    return next((c for c in status.conditions if c.type == type_), None)

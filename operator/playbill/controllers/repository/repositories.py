@@ -272,7 +272,7 @@ class Repositories:
         return {
             key_of(r)
             for r in self._store.of_model(meta.namespace, meta.name)
-            if not any(c.type == "Ready" and c.status == "True" for c in r.status.conditions)
+            if not r.status.is_true("Ready")
         }
 
     def _tell(self, state: RepositoryState, outcome: Outcome) -> None:
