@@ -50,6 +50,11 @@ class ArtifactFacts:
     notes: tuple[str, ...] = ()
     problem: ProjectProblem | None = None
 
+    @property
+    def passing(self) -> bool:
+        """Whether something could only not be read just now: the next look may find it."""
+        return self.problem is not None and self.problem.reason != "InvalidProject"
+
 
 def cut_values(values: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     """The first 100 keys that fit into 32 KiB, and whether anything was cut or left out.

@@ -5,7 +5,7 @@ A workload fetches and checks what is said here, and policies judge by the same 
 Whoever may write ModelVersions must not change what a stage serves by it: what was recorded when
 the version was registered stays so, and what git or DVC know of the files at its commit counts
 before what anybody declares. Only of what git knows nothing does an object tell, and of several
-that claim one version only its owner.
+that claim one version only its owner; that git cannot be read just now is no such case.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ class Files(Protocol):
     def digest(self) -> str:
         """The artifact's by DVC or by git; empty where neither tracks it."""
 
+    @property
+    def passing(self) -> bool:
+        """Whether they could only not be read just now."""
+
 
 def bytes_of(known: VersionState | None, files: Files | None, declared: Bytes | None) -> Bytes:
     """The bytes of a version as the ledger, the files at its commit, and its object tell.
@@ -44,6 +48,6 @@ def bytes_of(known: VersionState | None, files: Files | None, declared: Bytes | 
     if known is not None and uri is not None:
         also = declared.digest if declared and declared.uri == uri else None
         return Bytes(uri, told(known, ARTIFACT_DIGEST) or also)
-    if files is not None and files.digest:
-        return Bytes(digest=files.digest)
+    if files is not None and (files.digest or files.passing):
+        return Bytes(digest=files.digest or None)
     return declared or Bytes()

@@ -16,7 +16,7 @@ from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.store import Store
 from playbill.controllers.reconciling.shell import Shell
 from playbill.controllers.rollouts.version_facts import version_facts
-from playbill.git.facts import ArtifactFacts
+from playbill.git.facts import ArtifactFacts, ProjectProblem
 from playbill.git.url import UrlPolicy
 from playbill.ledger import message
 from playbill.ledger.intents import StageIntent
@@ -30,6 +30,8 @@ HERE, THERE = "s3://bucket/here", "s3://bucket/there"
 FILES, RECORDED, DECLARED = f"git:{'f' * 40}", f"sha256:{'a' * 64}", f"md5:{'d' * 32}"
 ASSIGNED = tag("digits#prod#1", 1, 200)
 NOTHING_IN_GIT = ArtifactFacts()
+UNREAD = ArtifactFacts(problem=ProjectProblem("CommitMissing", "it was not fetched"))
+UNREADABLE = ArtifactFacts(problem=ProjectProblem("InvalidProject", "dvc.yaml is no YAML"))
 IN_GIT = ArtifactFacts(path="model.bin", digest=FILES)
 
 
@@ -108,6 +110,9 @@ def digest_in(finding: Finding) -> str:
         (("", ""), IN_GIT, {"uri": THERE, "digest": DECLARED}, None, FILES),
         (("", ""), NOTHING_IN_GIT, {"uri": THERE, "digest": DECLARED}, THERE, DECLARED),
         (("", ""), NOTHING_IN_GIT, {"uri": THERE}, THERE, ""),
+        (("", ""), UNREAD, {"uri": THERE, "digest": DECLARED}, None, ""),
+        (("", ""), UNREADABLE, {"uri": THERE, "digest": DECLARED}, THERE, DECLARED),
+        ((HERE, RECORDED), UNREAD, None, HERE, RECORDED),
         ((HERE, RECORDED), NOTHING_IN_GIT, None, HERE, RECORDED),
         ((HERE, RECORDED), NOTHING_IN_GIT, {"uri": HERE, "digest": DECLARED}, HERE, RECORDED),
         ((HERE, RECORDED), NOTHING_IN_GIT, {"uri": THERE, "digest": DECLARED}, HERE, RECORDED),
@@ -127,6 +132,9 @@ def digest_in(finding: Finding) -> str:
         "git goes before an object",
         "an object tells of what git knows nothing",
         "an object tells of a uri alone",
+        "nor does an object tell of what cannot be read just now",
+        "it does of what can never be read",
+        "what was recorded need not be read",
         "recorded",
         "an object does not change what was recorded",
         "nor does it move it",

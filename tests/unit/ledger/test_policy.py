@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.ledger.book import NOW, asker, commit, tag, view, written
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
-from playbill.ledger.decisions import Repeat
+from playbill.ledger.decisions import Repeat, Write
 from playbill.ledger.intents import Follow, Reservation, Rollback, StageIntent
 from playbill.ledger.plan import decide
 from playbill.ledger.policies.evidence import Evidence, Signed, Traits
@@ -174,6 +174,15 @@ def test_a_passing_fault_refuses_nobody_for_good() -> None:
     found = decide(intent(GATE, evidence=Evidence(facts=doubtful)), view(V1, V2), NOW)
     assert isinstance(found, Retry)
     assert "v1.0.0 has no metric accuracy: CommitMissing" in found.message
+
+
+def test_nothing_declared_passes_a_gate_while_git_cannot_be_read() -> None:
+    declared = {"v1.0.0": Traits(metrics={"accuracy": "0.99"})}
+    unread = {commit(1): Traits(note="CommitMissing: not fetched", passing=True)}
+    silent = {commit(1): Traits()}
+    doubtful, sure = (Evidence(facts=facts, declared=declared) for facts in (unread, silent))
+    assert isinstance(decide(intent(GATE, evidence=doubtful), view(V1, V2), NOW), Retry)
+    assert isinstance(decide(intent(GATE, evidence=sure), view(V1, V2), NOW), Write)
 
 
 def test_a_reserved_tag_is_not_pushed_any_more_when_a_policy_comes() -> None:

@@ -45,7 +45,7 @@ def traits_of(facts: ArtifactFacts) -> Traits:
         meta=facts.meta if isinstance(facts.meta, dict) else {},
         digest=facts.digest,
         note="; ".join(notes),
-        passing=facts.problem is not None and facts.problem.reason != "InvalidProject",
+        passing=facts.passing,
     )
 
 

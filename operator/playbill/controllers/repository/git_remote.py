@@ -140,7 +140,7 @@ class GitRemote:
             problem = ProjectProblem(trouble.reason, trouble.message)
             found = dict.fromkeys(wanted, ArtifactFacts(problem=problem))
         self.state.learn(found)
-        self.state.unread |= {key for key, facts in found.items() if is_passing(facts)}
+        self.state.unread |= {key for key, facts in found.items() if facts.passing}
 
     async def _bases(self, commits: Collection[str]) -> dict[str, Base]:
         if not commits:
@@ -229,11 +229,6 @@ class GitRemote:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, work)
-
-
-def is_passing(facts: ArtifactFacts) -> bool:
-    """Whether the next pass may read what this one could not."""
-    return facts.problem is not None and facts.problem.reason != "InvalidProject"
 
 
 def facts_of(tag: TagObject) -> FactsKey | None:

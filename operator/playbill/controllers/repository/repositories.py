@@ -17,7 +17,7 @@ from playbill.controllers.inventory.repository_state import FactsKey, Repository
 from playbill.controllers.inventory.store import Store, key_of
 from playbill.controllers.repository.audit import AuditTrail
 from playbill.controllers.repository.desk import KubeDesk
-from playbill.controllers.repository.git_remote import GitRemote, facts_of, is_passing
+from playbill.controllers.repository.git_remote import GitRemote, facts_of
 from playbill.controllers.repository.repository_pass import Outcome, Terms, repository_pass
 from playbill.controllers.repository.signing import Signers
 from playbill.controllers.repository.site import Site
@@ -199,7 +199,7 @@ class Repositories:
             problem = ProjectProblem(trouble.reason, trouble.message)
             found = dict.fromkeys(missing, ArtifactFacts(problem=problem))
         state.learn(found)
-        state.unread = {key for key, facts in found.items() if is_passing(facts)}
+        state.unread = {key for key, facts in found.items() if facts.passing}
 
     def _succeed(
         self,

@@ -40,7 +40,10 @@ class Traits:
     passing: bool = False
 
     def or_else(self, declared: Traits) -> Traits:
-        """These, and what else is declared; which digest counts is not decided here."""
+        """These, and what else is declared; which digest counts is not decided here. While git's
+        own cannot be read nothing declared takes their place."""
+        if self.passing:
+            return self
         return replace(
             self,
             metrics={**declared.metrics, **self.metrics},
