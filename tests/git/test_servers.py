@@ -180,7 +180,7 @@ def test_a_push_that_never_reached_the_server_says_so(
     assert gone.value.reason == "RemoteUnavailable"
 
 
-@pytest.mark.parametrize("scheme", ["http", "ssh"])
+@pytest.mark.parametrize("scheme", ["http", "https", "ssh"])
 def test_a_server_that_never_answers_is_given_up(
     mirror_of: MakeMirror, hasty_git: Git, tmp_path: Path, scheme: str, processes: Processes
 ) -> None:

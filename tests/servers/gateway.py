@@ -34,13 +34,17 @@ class Fault:
 
 
 class Gateway:
-    """Passes everything on to `port` until it is given a fault."""
+    """Passes everything on to `port` until it is given a fault, but for the header that it is
+    `deaf_to`; counts connections, and keeps what it was `asked`."""
 
     def __init__(self, port: int) -> None:
         self.backend = port
         self.fault: Fault | None = None
         self.hits = 0
         self.struck: list[float] = []
+        self.asked: list[str] = []
+        self.connections = 0
+        self.deaf_to = ""
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port: int = self._server.server_port
@@ -74,7 +78,12 @@ def _handler(gateway: Gateway) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self) -> None:
+            super().setup()
+            gateway.connections += 1
+
         def do_GET(self) -> None:
+            gateway.asked.append(f"{self.command} {self.path}")
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             fault = gateway.strike(f"{self.command} {self.path}")
             if fault is not None and fault.status:
@@ -94,7 +103,10 @@ def _handler(gateway: Gateway) -> type[http.server.BaseHTTPRequestHandler]:
         def _pass_on(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
             server = http.client.HTTPConnection("127.0.0.1", gateway.backend, timeout=30)
             with contextlib.closing(server):
-                server.request(self.command, self.path, body, _passing(self.headers))
+                heard = {
+                    k: v for k, v in _passing(self.headers).items() if k.lower() != gateway.deaf_to
+                }
+                server.request(self.command, self.path, body, heard)
                 answer = server.getresponse()
                 headers = {**_passing(answer.headers)}
                 if self.command == "HEAD":
