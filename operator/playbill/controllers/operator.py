@@ -40,7 +40,7 @@ from playbill.controllers.watch.hooks import Hooks
 from playbill.controllers.watch.informer import Informer
 from playbill.controllers.watch.queue import KeyedQueue
 from playbill.controllers.watch.reactions import Reactions
-from playbill.controllers.watch.resync import resync
+from playbill.controllers.watch.resync import Resync
 from playbill.git.cache import MirrorCache
 from playbill.git.command import Git, GitSettings
 from playbill.git.url import UrlPolicy
@@ -87,8 +87,14 @@ class Operator:
             metrics=metrics,
             let_go=self.hooks.drop,
         )
+        self._resync = Resync(
+            kube, self._reactions, settings.namespaces, every=settings.resync_seconds
+        )
         self._informer = Informer(
-            kube=kube, namespaces=settings.namespaces, listener=self._reactions
+            kube=kube,
+            namespaces=settings.namespaces,
+            listener=self._reactions,
+            listed=self._resync.listed,
         )
         self._leading = False
         self._recorder = Recorder(kube, instance=settings.identity)
@@ -117,12 +123,7 @@ class Operator:
                     self._informer.run(),
                     self.objects.run(on_object, workers=settings.object_workers),
                     self.repositories.run(on_repository, workers=settings.repository_workers),
-                    resync(
-                        self._kube,
-                        self._reactions,
-                        settings.namespaces,
-                        every=settings.resync_seconds,
-                    ),
+                    self._resync.run(),
                 )
             ]
             stopping = asyncio.create_task(stop.wait())

@@ -115,6 +115,15 @@ class Store:
         """How many objects of a kind there are."""
         return sum(1 for key in self._objects if key.kind == kind)
 
+    def versions(self, kind: str) -> dict[tuple[str, str, str], str]:
+        """The resourceVersion of each object or workload of a kind, by namespace, name and uid."""
+        metas = [o.metadata for key, o in self._objects.items() if key.kind == kind]
+        found = {(m.namespace, m.name, m.uid): m.resource_version for m in metas}
+        for (its, namespace, name), raw in self._workloads.items():
+            if its == kind:
+                found[namespace, name, _uid(raw)] = str(_version(raw))
+        return found
+
     def model(self, namespace: str, name: str) -> RegisteredModel | None:
         """A RegisteredModel by name."""
         found = self._objects.get(ObjectKey("RegisteredModel", namespace, name))

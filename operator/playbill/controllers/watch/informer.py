@@ -19,6 +19,7 @@ import kopf
 
 from playbill.controllers.inventory.keys import Kind
 from playbill.controllers.inventory.kinds import RESOURCES
+from playbill.controllers.watch.session import session
 from playbill.kube.client import Kube
 from playbill.kube.login import connection_info
 from playbill.kube.resources import DEPLOYMENTS, SERVICES, Resource
@@ -41,20 +42,36 @@ class Listener(Protocol):
         """A Deployment or Service of ours is there, changed or gone."""
 
 
+class Listed(Protocol):
+    """Who is told of each listing: of what is gone since the one before no event tells."""
+
+    def __call__(self, resource: Resource, *, again: bool) -> None:
+        """A kind was listed, for the first time or again."""
+
+
 class Informer:
     """Watches our three kinds, and the Deployments and Services that bear our label."""
 
-    def __init__(self, *, kube: Kube, namespaces: tuple[str, ...], listener: Listener) -> None:
+    def __init__(
+        self, *, kube: Kube, namespaces: tuple[str, ...], listener: Listener, listed: Listed
+    ) -> None:
         self._kube = kube
         self._namespaces = namespaces
         self._listener = listener
+        self._listed = listed
+        self._listings = {
+            resource.path(namespace): resource
+            for resource in (*RESOURCES.values(), DEPLOYMENTS, SERVICES)
+            for namespace in namespaces or (None,)
+        }
+        self._known: set[str] = set()
         self._news: deque[Callable[[], object]] = deque()
         self._called = False
         self._registry = kopf.OperatorRegistry()
         self._register()
 
     async def run(self) -> None:
-        """Watch until cancelled. Raises what ends Kopf by itself, which nothing should.
+        """Watch until cancelled. Raises what ends Kopf by itself: `session` keeps that from it.
 
         What Kopf lists at first was listed before, by ourselves and faster: it waits, so that it
         does not delay that, and lists again, so that nothing is missed in between.
@@ -108,14 +125,19 @@ class Informer:
         self._loop.call_soon(self._hear)
 
     def _register(self) -> None:
-        async def login(**_: Any) -> kopf.ConnectionInfo:
-            return await connection_info(self._kube)
+        async def login(**_: Any) -> kopf.AiohttpSession:
+            info = await connection_info(self._kube)
+            return session(info, kinds=self._listings, listed=self._has_listed)
 
         kopf.on.login(registry=self._registry)(login)
         for kind in RESOURCES:
             self._watch_objects(kind)
         for resource in (DEPLOYMENTS, SERVICES):
             self._watch_workloads(resource)
+
+    def _has_listed(self, path: str) -> None:
+        self._tell(self._listed, self._listings[path], again=path in self._known)
+        self._known.add(path)
 
     def _watch_objects(self, kind: Kind) -> None:
         async def changed(event: kopf.RawEvent, **_: Any) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 
 from playbill.api.errors import Stalled, Trouble
-from playbill.controllers.inventory.keys import Kind, ObjectKey
 from playbill.controllers.inventory.kinds import LATECOMERS, RESOURCES
+from playbill.controllers.watch.queue import KeyedQueue
 from playbill.controllers.watch.reactions import Reactions
 from playbill.kube.client import Kube, Object
 from playbill.kube.resources import DEPLOYMENTS, SERVICES, Resource
 from playbill.rollout.render import ASSIGNMENT_LABEL
 
 SETTLED_SECONDS = 60.0
-"""After so long the watch has begun for certain: what went while it did is found out."""
+"""After so long nothing of the start is left to do."""
+AGAIN_SECONDS = 2.0
+"""Before a kind is listed that the informer has listed again; it may try several times."""
+
+KINDS = {resource: kind for kind, resource in RESOURCES.items()}
 
 logger = logging.getLogger(__name__)
 
@@ -60,46 +65,66 @@ async def _list(
     return [raw for items, _ in lists for raw in items]
 
 
-async def resync(
-    kube: Kube, reactions: Reactions, namespaces: tuple[str, ...], *, every: float
+class Resync:
+    """Lists kinds anew, to find out about what no event told of: deletions above all."""
+
+    def __init__(
+        self, kube: Kube, reactions: Reactions, namespaces: tuple[str, ...], *, every: float
+    ) -> None:
+        self._kube = kube
+        self._reactions = reactions
+        self._namespaces = namespaces
+        self._every = every
+        self._kinds: KeyedQueue[Resource] = KeyedQueue(longest=SETTLED_SECONDS)
+
+    def listed(self, resource: Resource, *, again: bool) -> None:
+        """The informer has listed a kind. What went before is found out: soon, if it did so again,
+        for then its watch was broken; at the start when there is less to do."""
+        settled = min(self._every, SETTLED_SECONDS)
+        self._kinds.add(resource, delay=AGAIN_SECONDS if again else settled)
+
+    async def run(self) -> None:
+        """List everything, then what is asked for, and everything every so many seconds."""
+        await first_listing(self._kube, self._reactions, self._namespaces)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._kinds.run(self._relist, workers=1))
+            group.create_task(self._now_and_then())
+
+    async def _now_and_then(self) -> None:
+        """Have each object reconciled, spread over half of the time, too.
+
+        A watch can go deaf without anybody noticing (nolar/kopf#1276).
+        """
+        while True:
+            await asyncio.sleep(self._every)
+            for resource in (*RESOURCES.values(), DEPLOYMENTS, SERVICES):
+                self._kinds.add(resource)
+            keys = self._reactions.store.keys()
+            for position, key in enumerate(keys):
+                self._reactions.objects.add(key, delay=self._every / 2 * position / len(keys))
+
+    async def _relist(self, resource: Resource) -> None:
+        try:
+            await relist(self._kube, self._reactions, resource, self._namespaces)
+        except Trouble as trouble:
+            logger.warning("cannot list %s anew: %s", resource.name, trouble.message)
+            raise
+
+
+async def relist(
+    kube: Kube, reactions: Reactions, resource: Resource, namespaces: tuple[str, ...]
 ) -> None:
-    """List all objects every so many seconds, and have each reconciled, spread over half of them.
-
-    A watch can go deaf without anybody noticing (nolar/kopf#1276).
-    """
-    await first_listing(kube, reactions, namespaces)
-    await asyncio.sleep(min(every, SETTLED_SECONDS))
-    await _relist_all(kube, reactions, namespaces)
-    while True:
-        await asyncio.sleep(every)
-        await _relist_all(kube, reactions, namespaces)
-        keys = reactions.store.keys()
-        for position, key in enumerate(keys):
-            reactions.objects.add(key, delay=every / 2 * position / len(keys))
-
-
-async def _relist_all(kube: Kube, reactions: Reactions, namespaces: tuple[str, ...]) -> None:
-    try:
-        for kind in RESOURCES:
-            await _relist(kube, reactions, kind, namespaces)
-    except Trouble as trouble:
-        logger.warning("cannot list the cluster's objects anew: %s", trouble.message)
-
-
-async def _relist(
-    kube: Kube, reactions: Reactions, kind: Kind, namespaces: tuple[str, ...]
-) -> None:
-    """Find out about what no event told of."""
-    missing = {o.metadata.uid: o for o in reactions.store.all() if o.INFO.kind == kind}
-    for raw in await _list(kube, RESOURCES[kind], namespaces):
-        missing.pop(raw["metadata"]["uid"], None)
-        key = ObjectKey(kind, raw["metadata"]["namespace"], raw["metadata"]["name"])
-        held = reactions.store.get(key)
-        if held is None or held.metadata.resource_version != raw["metadata"]["resourceVersion"]:
-            reactions.changed(kind, raw, gone=False)
-    for gone in missing.values():
-        meta = gone.metadata
+    """Tell of what differs from what is known."""
+    kind = KINDS.get(resource)
+    changed = partial(reactions.changed, kind) if kind else reactions.workload_changed
+    missing = reactions.store.versions(resource.kind)
+    for raw in await _list(kube, resource, namespaces, label=None if kind else ASSIGNMENT_LABEL):
+        meta = raw["metadata"]
+        named = meta["namespace"], meta["name"], meta["uid"]
+        if missing.pop(named, None) != meta["resourceVersion"]:
+            changed(raw, gone=False)
+    for namespace, name, uid in missing:
         # It may be newer than the list, rather than gone.
-        if await kube.get(RESOURCES[kind], meta.namespace, meta.name) is None:
-            raw = {"metadata": meta.model_dump(by_alias=True)}
-            reactions.changed(kind, raw, gone=True)
+        if await kube.get(resource, namespace, name) is None:
+            meta = {"namespace": namespace, "name": name, "uid": uid}
+            changed({"kind": resource.kind, "metadata": meta}, gone=True)
