@@ -67,6 +67,15 @@ class Versions:
         }
         await self.kube.create(MODEL_VERSIONS, body, manager=MANAGER)
 
+    async def write_status(self, name: str, status: dict[str, Any]) -> None:
+        """Write a whole status, as the operator does."""
+        body = {
+            "apiVersion": API_VERSION,
+            "metadata": {"name": name, "namespace": self.namespace},
+            "status": status,
+        }
+        await self.kube.apply(MODEL_VERSIONS, body, manager=MANAGER, subresource="status")
+
     async def await_ready(self, names: set[str], *, patience: float) -> None:
         """Wait until all of these are Ready."""
         async with asyncio.timeout(patience):

@@ -6,10 +6,12 @@ import asyncio
 import resource
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks import history
 from tests.benchmarks.cluster import Versions, find_cluster, namespace, versions
@@ -24,6 +26,8 @@ from tests.servers.remote import ENVIRONMENT, Remote
 PATIENCE = 600.0
 AT_ONCE = 100
 """Requests to the API server under way, for us as for the limit."""
+PUSHES_AT_ONCE = 2
+"""As many as there are cores: more only stand in each other's way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +225,12 @@ def _many(directory: Path, repositories: int, each: int) -> list[Row]:
         most = _Most(on.operator.pid)
         took = asyncio.run(_watched(most, on, wanted))
         progress(f"{repositories} bare pushes of {each} tags, one after the other")
-        limit = _bare_pushes(directory, commits, repositories, each)
+        bare = _BarePushes(directory, commits, each)
+        with bare.to(repositories) as push:
+            limit = sum(push(number) for number in range(repositories))
+        progress("such pushes, and the same objects and statuses by themselves, all at once")
+        with bare.to(repositories) as push:
+            floor = asyncio.run(_at_once(on, wanted, push, repositories))
     memory = 150e6 + 10e3 * repositories * (each + 1)
     return [
         Row(
@@ -230,6 +239,12 @@ def _many(directory: Path, repositories: int, each: int) -> list[Row]:
             against=f"the sum of {repositories} bare pushes of {each} tags",
             limit=limit,
             goal=1.5,
+        ),
+        Row(
+            work="the same without us: bare pushes, creating objects, writing statuses, at once",
+            measured=floor,
+            against=f"the sum of {repositories} bare pushes of {each} tags",
+            limit=limit,
         ),
         Row(
             work="git processes at one time meanwhile", measured=most.processes,
@@ -268,19 +283,61 @@ async def _watched(most: _Most, on: Stage, wanted: list[Wanted]) -> float:
     return await working
 
 
-def _bare_pushes(directory: Path, commits: list[str], repositories: int, each: int) -> float:
-    """The sum of the seconds of a push to each of as many fresh repositories."""
-    for number in range(repositories):
-        copy = Remote(directory / "srv" / f"bare{number}.git")
-        copy.git("fetch", "-q", str(directory / "srv/r0.git"), "+refs/heads/*:refs/heads/*")
-    with GitHttpServer(directory / "srv", state=directory / "http2") as server:
-        clone = directory / "clone"
-        _git("clone", "-q", "--no-tags", server.url("bare0.git"), str(clone))
-        _git("-C", str(clone), "fast-import", "--quiet", stdin=_tags(commits, each))
-        total = 0.0
-        for number in range(repositories):
-            start = time.perf_counter()
-            url = server.url(f"bare{number}.git")
-            _git("-C", str(clone), "push", "-q", url, "refs/tags/*:refs/tags/*")
-            total += time.perf_counter() - start
-    return total
+@dataclass(slots=True)
+class _BarePushes:
+    """Pushes of so many tags each, from one clone, to fresh repositories of a server."""
+
+    directory: Path
+    commits: list[str]
+    each: int
+    rounds: int = 0
+
+    @contextmanager
+    def to(self, repositories: int) -> Iterator[Callable[[int], float]]:
+        """Gives the seconds of a push to one of so many, by its number."""
+        self.rounds += 1
+        names = [f"bare{self.rounds}-{number}.git" for number in range(repositories)]
+        for name in names:
+            copy = Remote(self.directory / "srv" / name)
+            first = str(self.directory / "srv/r0.git")
+            copy.git("fetch", "-q", first, "+refs/heads/*:refs/heads/*")
+        state = self.directory / f"bare-http{self.rounds}"
+        with GitHttpServer(self.directory / "srv", state=state) as server:
+            clone = self.directory / f"clone{self.rounds}"
+            _git("clone", "-q", "--no-tags", server.url(names[0]), str(clone))
+            _git("-C", str(clone), "fast-import", "--quiet", stdin=_tags(self.commits, self.each))
+
+            def push(number: int) -> float:
+                start = time.perf_counter()
+                url = server.url(names[number])
+                _git("-C", str(clone), "push", "-q", url, "refs/tags/*:refs/tags/*")
+                return time.perf_counter() - start
+
+            yield push
+
+
+async def _at_once(
+    on: Stage, wanted: list[Wanted], push: Callable[[int], float], repositories: int
+) -> float:
+    """Seconds for all that has to happen, whoever does it: each object created and its status
+    written once, each repository pushed to once, by requests and pushes that know no more."""
+    example = on.kubectl.json("get", "mver", wanted[0].name, "-n", on.operated)["status"]
+    async with versions(on.kubectl, on.alone) as place:
+        start = time.perf_counter()
+        pool = ThreadPoolExecutor(PUSHES_AT_ONCE)
+        pushes = [asyncio.wrap_future(pool.submit(push, n)) for n in range(repositories)]
+        await _create(place, wanted)
+        await _write_statuses(place, wanted, example)
+        await place.await_ready({each.name for each in wanted}, patience=PATIENCE)
+        await asyncio.gather(*pushes)
+        return time.perf_counter() - start
+
+
+async def _write_statuses(place: Versions, wanted: list[Wanted], example: dict[str, Any]) -> None:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(each: Wanted) -> None:
+        async with gate:
+            await place.write_status(each.name, example)
+
+    await asyncio.gather(*(one(each) for each in wanted))

@@ -11,13 +11,13 @@ HEAD = ("work", "measured", "peer or limit", "takes", "ratio", "goal", "")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """`measured` and `limit` of this run, in seconds unless `unit` says what is counted;
-    `goal` is the highest good ratio."""
+    `goal` is the highest good ratio, None for what is told for comparison."""
 
     work: str
     measured: float
     against: str
     limit: float
-    goal: float
+    goal: float | None = None
     unit: str = "s"
 
     @property
@@ -28,6 +28,8 @@ class Row:
     @property
     def verdict(self) -> str:
         """Whether the goal is met."""
+        if self.goal is None:
+            return ""
         return "ok" if self.ratio <= self.goal else "short"
 
     def cells(self) -> tuple[str, ...]:
@@ -38,7 +40,7 @@ class Row:
             self.against,
             self._shown(self.limit),
             f"{self.ratio:.2f}" if self.ratio >= 0.1 else f"{self.ratio:.2g}",
-            f"≤ {self.goal:g}",
+            "" if self.goal is None else f"≤ {self.goal:g}",
             self.verdict,
         )
 

@@ -156,7 +156,8 @@ class Catalogue:
 
     def is_suspended(self, resource: Asking, model: RegisteredModel) -> bool:
         """Whether nothing is to be done for the resource now."""
-        return self._is_suspended(model) or bool(getattr(resource.spec, "suspend", False))
+        itself = isinstance(resource, StageAssignment) and resource.spec.suspend
+        return itself or self._is_suspended(model)
 
     def model_of(self, resource: Asking) -> RegisteredModel | None:
         """The model that a resource is about."""
