@@ -18,6 +18,9 @@ from playbill.kube.resources import MODEL_VERSIONS
 
 REPOSITORIES = 20
 RESYNC = 60.0
+WATCHED = 2
+"""Intervals: until a resync begins, and for the half of one that it is spread over, at least. A
+whole number of them, for repositories that were created together are looked at together."""
 WRITES = frozenset({"apply", "patch", "create", "update", "delete"})
 
 
@@ -81,10 +84,10 @@ def _await_quiet(on: Stage) -> None:
 
 
 def _resync(on: Stage) -> list[Row]:
-    progress(f"one resync: {1.6 * RESYNC:.0f} seconds of watching")
+    progress(f"one resync: {WATCHED * RESYNC:.0f} seconds of watching")
     writes, looks, passes = _writes(on), _looks(on), _passes(on)
     start = time.monotonic()
-    time.sleep(1.6 * RESYNC)  # until it begins, and for the half of it that it is spread over
+    time.sleep(WATCHED * RESYNC)
     looks = _looks(on) - looks
     intervals = (time.monotonic() - start) / RESYNC
     passed = _passes(on) - passes
