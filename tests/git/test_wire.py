@@ -1,5 +1,6 @@
 """Speaking git's protocol ourselves: to servers that are old, rude, slow, or not to be trusted."""
 
+import http.server
 import socket
 import threading
 import time
@@ -13,15 +14,19 @@ from tests.servers import GitHttpServer, Remote
 from tests.servers.gateway import Fault, Gateway
 
 from playbill.api.errors import Retry, Stalled, Trouble
-from playbill.git.command import Git
+from playbill.git.command import Git, GitSettings
+from playbill.git.credentials import ANONYMOUS
 from playbill.git.mirror import Mirror
+from playbill.git.pktline import FLUSH, packet
 from playbill.git.porcelain import AlreadyThere, Exists, NotTried, Pushed
 from playbill.git.session import IDLE_SECONDS, is_direct
 from playbill.git.url import UrlPolicy, parse_url
+from playbill.git.wire import Wire
 from playbill.ledger.tagobject import TagObject
 
 LISTED = "application/x-git-upload-pack-advertisement"
-RESULT = "application/x-git-receive-pack-result"
+RESULTS = "application/x-git-upload-pack-result"
+PUSHED = "application/x-git-receive-pack-result"
 
 
 @pytest.fixture
@@ -113,6 +118,42 @@ def test_a_server_of_version_0_is_left_to_git(
     assert set(mirror.list_refs().tags) == {"m@v1"}
 
 
+def test_a_server_from_before_object_formats_is_not_asked_for_one() -> None:
+    """git before 2.28 ends at a capability that it does not know."""
+    offers = [packet("version 2\n"), packet("ls-refs\n"), packet("fetch=shallow\n"), FLUSH]
+    ref = packet(f"{'a' * 40} refs/heads/main\n")
+
+    class Old(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer(LISTED, b"".join(offers))
+
+        def do_POST(self) -> None:
+            asked = self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(
+                LISTED.replace("advertisement", "result"),
+                b"" if b"format" in asked else ref + FLUSH,
+            )
+
+        def answer(self, kind: str, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            """Quiet."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Old) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        policy = UrlPolicy(allow_private=True)
+        url = parse_url(f"http://127.0.0.1:{server.server_port}/m.git", policy=policy)
+        settings = GitSettings(home=Path("/nonexistent"), policy=policy)
+        listing = Wire(url, ANONYMOUS, settings).list_refs()
+        server.shutdown()
+    assert listing is not None
+    assert listing.heads == {"main": "a" * 40}
+
+
 def test_a_proxy_is_left_to_git(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -180,7 +221,7 @@ def test_an_answer_that_is_none_is_asked_for_again(
     gateway: Gateway, mirror: Mirror, commit: str, name: str
 ) -> None:
     mirror.list_refs()
-    kind = {"Content-Type": "application/x-git-upload-pack-result"}
+    kind = {"Content-Type": RESULTS}
     gateway.suffer(Fault(on="POST", status=200, headers=kind, body=ANSWERS[name]))
     assert isinstance(trouble(mirror.list_refs), Retry)
     gateway.suffer(None)
@@ -192,7 +233,7 @@ def test_an_answer_to_a_push_that_is_none_leaves_open_what_became_of_it(
     gateway: Gateway, mirror: Mirror, commit: str, name: str
 ) -> None:
     mirror.push([tag("m@v0", commit)])
-    kind = {"Content-Type": RESULT}
+    kind = {"Content-Type": PUSHED}
     gateway.suffer(Fault(on="receive-pack", status=200, headers=kind, body=ANSWERS[name]))
     assert trouble(lambda: mirror.push([tag("m@v1", commit)])).reason == "PushUnanswered"
     gateway.suffer(None)

@@ -16,9 +16,9 @@ class GarbledError(ValueError):
     """These bytes are no packets, or end in the middle of one."""
 
 
-def packet(line: str) -> bytes:
-    """One line as a packet, with the line feed that each line of text has."""
-    content = f"{line}\n".encode(errors="surrogateescape")
+def packet(text: str) -> bytes:
+    """One packet; most lines of text end in a line feed, and git's commands to a push do not."""
+    content = text.encode(errors="surrogateescape")
     return b"%04x" % (len(content) + 4) + content
 
 

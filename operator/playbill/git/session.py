@@ -215,7 +215,9 @@ class _Connection(http.client.HTTPConnection):
         """Whether the next request will be heard: nobody has closed it, nor is about to."""
         if self.sock is None or time.monotonic() - self.rested > IDLE_SECONDS:
             return False
-        return not select.select([self.sock], [], [], 0)[0]
+        poll = select.poll()  # select() itself knows no descriptor above 1,023
+        poll.register(self.sock, select.POLLIN)
+        return not poll.poll(0)
 
 
 def is_direct(url: RemoteUrl) -> bool:

@@ -34,7 +34,7 @@ class Wire:
     def __init__(self, url: RemoteUrl, credentials: Credentials, settings: GitSettings) -> None:
         self._session = Session(url, credentials, settings)
         self._scrub = credentials.scrub
-        self._lists: bool | None = None
+        self._lists: Mapping[str, str] | None = None
         self._receives: frozenset[str] | None = None
 
     def hang_up(self) -> None:
@@ -49,7 +49,7 @@ class Wire:
         try:
             if self._lists is None:
                 self._lists = self._ask_for_version()
-            return self._list() if self._lists else None
+            return self._list(self._lists) if "ls-refs" in self._lists else None
         except Trouble:
             self._lists = None
             raise
@@ -79,15 +79,15 @@ class Wire:
             self._receives = None
             raise _half(garbled, "RPC failed: ") from None
 
-    def _ask_for_version(self) -> bool:
-        """Whether the server lists refs in version 2. Older ones go on in their own way."""
+    def _ask_for_version(self) -> Mapping[str, str]:
+        """What the server can do in version 2; nothing for one of version 0, or 1."""
         lines = self._advertised("git-upload-pack", _V2)
         if next(lines, None) != "version 2":
-            return False
+            return {}
         offered = dict(line.partition("=")[::2] for line in lines)
         if offered.get("object-format", "sha1") != "sha1":
             raise refuse_sha256()
-        return "ls-refs" in offered
+        return offered
 
     def _advertised(self, service: str, headers: Mapping[str, str]) -> Iterator[str]:
         question = Question(
@@ -103,17 +103,11 @@ class Wire:
                 _check_refusal(self._scrub(line))
                 yield line
 
-    def _list(self) -> Listing:
-        body = b"".join(
-            (
-                packet("command=ls-refs"),
-                packet("object-format=sha1"),
-                DELIMITER,
-                packet(f"ref-prefix {HEADS}"),
-                packet(f"ref-prefix {TAGS}"),
-                FLUSH,
-            )
-        )
+    def _list(self, offered: Mapping[str, str]) -> Listing:
+        # git before 2.28 knows no formats, and ends at what it does not know
+        format_ = [packet("object-format=sha1\n")] if "object-format" in offered else []
+        asked = (packet(f"ref-prefix {prefix}\n") for prefix in (HEADS, TAGS))
+        body = b"".join([packet("command=ls-refs\n"), *format_, DELIMITER, *asked, FLUSH])
         answer = self._session.ask(_post("git-upload-pack", body, _V2), operation="list")
         if not answer.endswith(FLUSH):
             raise GarbledError("no end")
