@@ -17,9 +17,9 @@ from playbill.git.credentials import ANONYMOUS
 from playbill.git.fetch import list_local
 from playbill.git.mirror import Mirror
 from playbill.git.store import Store
-from playbill.git.tags import read_tags
+from playbill.git.tags import hand_tags, read_tags
 from playbill.git.url import UrlPolicy, parse_url
-from playbill.ledger.fold import Book, fold
+from playbill.ledger.fold import Book, Draft
 
 FIELDS = (
     "refname", "objectname", "objecttype", "object", "type",
@@ -119,8 +119,9 @@ def _state(store: Store) -> Callable[[], object]:
     """All of a first look but the network: names, objects, fold."""
 
     def work() -> object:
-        here = list_local(store)
-        return fold(read_tags(store, here.tags, here.kinds))
+        here, draft = list_local(store), Draft(Book())
+        hand_tags(store, here.tags, here.kinds, draft.add)
+        return draft.close(here.tags).ledger
 
     return work
 
@@ -132,10 +133,11 @@ def _news(store: Store) -> Callable[[], object]:
     book = Book().next({record.name: record.oid for record in records}, records)
 
     def work() -> object:
-        here = list_local(store)
+        here, draft = list_local(store), Draft(book)
         new = {name: oid for name, oid in here.tags.items() if book.oids.get(name) != oid}
         assert len(new) == 1
-        return book.next(here.tags, read_tags(store, new, here.kinds)).ledger
+        hand_tags(store, new, here.kinds, draft.add)
+        return draft.close(here.tags).ledger
 
     return work
 

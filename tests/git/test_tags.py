@@ -14,6 +14,7 @@ from playbill.api.errors import Retry
 from playbill.git.command import Git, TimedOut
 from playbill.git.mirror import Mirror
 from playbill.ledger.events import TagRecord
+from playbill.ledger.fold import Book
 
 
 def raw_tag(remote: Remote, name: str, data: bytes) -> str:
@@ -179,17 +180,19 @@ def test_a_tag_that_is_known_is_not_read_again(
     remote: Remote, mirror: Mirror, processes: Processes
 ) -> None:
     remote.commit()
-    for name in ("kept", "moved"):
+    for name in ("m@v1.0.0", "m@v2.0.0"):
         remote.tag(name)
     mirror.fetch()
-    oids, _ = mirror.tags_since({})
-    remote.tag("new")
-    remote.git("tag", "-f", "-a", "-m", "again", "moved")
+    book = mirror.read_on(Book())
+    remote.tag("m@v3.0.0")
+    moved = remote.tag("m@v2.0.0", message="again")
     mirror.fetch()
-    assert {record.name for record in mirror.tags_since(oids)[1]} == {"new", "moved"}
-    oids, _ = mirror.tags_since({})
+    lose(mirror, book.oids["m@v1.0.0"])
+    later = mirror.read_on(book)
+    assert moved in {event.oid for event in later.ledger.artifacts["m"].events}
+    assert later == Book().next(remote.tags(), mirror.tags())
     processes.forget()
-    assert mirror.tags_since(oids) == (oids, [])
+    assert mirror.read_on(later) == later
     assert not processes
 
 
@@ -235,9 +238,11 @@ def test_an_object_that_is_gone_from_the_middle_is_fetched_again(
 ) -> None:
     commit_tags(remote, 20)
     mirror.fetch()
-    before = mirror.tags()
+    before, book = mirror.tags(), mirror.read_on(Book())
     lose(mirror, before[10].oid)
     assert mirror.tags() == before
+    lose(mirror, before[10].oid)
+    assert mirror.read_on(Book()) == book
 
 
 def commit_tags(remote: Remote, count: int) -> None:

@@ -5,7 +5,7 @@ it damaged makes it again and tries once more. It may be deleted at any time.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,9 +27,10 @@ from playbill.git.objects import (
 from playbill.git.push import PushReport, clear_staging, delete_tag, push_tags
 from playbill.git.revisions import Revisions, names_tip
 from playbill.git.store import Store
-from playbill.git.tags import read_tags
+from playbill.git.tags import hand_tags, read_tags
 from playbill.git.url import RemoteUrl
 from playbill.ledger.events import TagRecord
+from playbill.ledger.fold import Book, Draft
 from playbill.ledger.tagobject import TagObject
 
 T = TypeVar("T")
@@ -92,11 +93,11 @@ class Mirror:
 
     def tags(self) -> list[TagRecord]:
         """Every fetched tag. Two git processes, one of them for `fetched`, if that is not known."""
-        return self.tags_since({})[1]
+        return self._guarded(self._tags)
 
-    def tags_since(self, known: Mapping[str, str]) -> tuple[Mapping[str, str], list[TagRecord]]:
-        """The object ids of all fetched tags, and the records of those that are not `known`."""
-        return self._guarded(lambda: self._tags_since(known))
+    def read_on(self, book: Book) -> Book:
+        """The book of what is fetched now, of which only tags that this one lacks are read."""
+        return self._guarded(lambda: self._read_on(book))
 
     def resolve(self, revision: str | None, branch: str | None = None) -> str:
         """The commit that a revision, or else the branch's tip, names.
@@ -211,10 +212,15 @@ class Mirror:
         fetch_refs(self._store, filtered=self._store.filtered)
         self._revisions.refs_changed()
 
-    def _tags_since(self, known: Mapping[str, str]) -> tuple[Mapping[str, str], list[TagRecord]]:
+    def _tags(self) -> list[TagRecord]:
         here = self._list_local()
-        new = {name: oid for name, oid in here.tags.items() if known.get(name) != oid}
-        return here.tags, read_tags(self._store, new, here.kinds)
+        return read_tags(self._store, here.tags, here.kinds)
+
+    def _read_on(self, book: Book) -> Book:
+        here, draft = self._list_local(), Draft(book)
+        new = {name: oid for name, oid in here.tags.items() if book.oids.get(name) != oid}
+        hand_tags(self._store, new, here.kinds, draft.add)
+        return draft.close(here.tags)
 
     def _list_local(self) -> Listing:
         if self._fetched is None:

@@ -6,7 +6,7 @@ that is.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from playbill.git.errors import MirrorCorrupt
 from playbill.git.store import Store
@@ -25,38 +25,48 @@ _ODD = re.compile(
 )
 
 
+Take = Callable[[Sequence[TagRecord]], object]
+
+
 def read_tags(store: Store, oids: Mapping[str, str], kinds: Mapping[str, str]) -> list[TagRecord]:
-    """The records of these tags; `kinds` has the type of those that are no tag objects. Those that
-    were pushed from here lately are known.
+    """The records of these tags; `kinds` has the type of those that are no tag objects.
 
     Raises MirrorCorrupt when an object is missing.
     """
+    records: list[TagRecord] = []
+    hand_tags(store, oids, kinds, records.extend)
+    return records
+
+
+def hand_tags(store: Store, oids: Mapping[str, str], kinds: Mapping[str, str], take: Take) -> None:
+    """Hand over the same, some at a time, while git is still at the others. Those that were pushed
+    from here lately are known without it."""
     light = [name for name in kinds if name in oids]
-    records = [TagRecord(n, oids[n], kinds[n], "", "", "", "", None, "") for n in light]
+    take([TagRecord(n, oids[n], kinds[n], "", "", "", "", None, "") for n in light])
     written = {n: data for n, oid in oids.items() if (data := store.shelf.get(oid)) is not None}
-    records += [read_tag(n, oids[n], data) for n, data in written.items() if n not in kinds]
+    take([read_tag(n, oids[n], data) for n, data in written.items() if n not in kinds])
     skipped = {*light, *written}
     annotated = {n: oid for n, oid in oids.items() if n not in skipped} if skipped else oids
     if annotated:
         wanted = "".join([f"{oid}\n" for oid in annotated.values()]).encode()
-        reader = TagReader(annotated)
+        reader = TagReader(annotated, take)
         store.local(
             "cat-file", "--batch", "--buffer", operation="tags", stdin=wanted, consume=reader.feed
         )
-        records += reader.close()
-    return records
+        reader.close()
 
 
 class TagReader:
     """Takes the output of `cat-file --batch` apart while git is still at it.
 
     Of each object, in this order, there is a line `OID tag SIZE`, so many bytes, and a line feed.
+    What can be read of each chunk is handed to `take`.
     """
 
-    def __init__(self, oids: Mapping[str, str]) -> None:
+    def __init__(self, oids: Mapping[str, str], take: Take) -> None:
+        self._take = take
         self._coming = iter(oids.items())
         self._next = next(self._coming, None)
-        self._records: list[TagRecord] = []
         self._rest = bytearray()
         self._worth_reading = 0  # bytes; with fewer, the next tag is not whole
 
@@ -64,18 +74,20 @@ class TagReader:
         """Read the tags that are whole now. Raises MirrorCorrupt when one is missing."""
         self._rest += chunk
         if len(self._rest) >= self._worth_reading:
-            end, needed = self._read(self._rest.decode("latin-1"))
+            records, end, needed = self._read(self._rest.decode("latin-1"))
+            self._take(records)
             del self._rest[:end]
             self._worth_reading = needed - end
 
-    def close(self) -> list[TagRecord]:
-        """All records, when no more is to come. Raises MirrorCorrupt when some are missing."""
+    def close(self) -> None:
+        """No more is to come. Raises MirrorCorrupt when some are missing."""
         if self._next is not None:
             raise _missing(self._next[0])
-        return self._records
 
-    def _read(self, text: str) -> tuple[int, int]:
-        """Where the last whole tag ends, and the one after it; a character stands for a byte."""
+    def _read(self, text: str) -> tuple[list[TagRecord], int, int]:
+        """The whole tags, where the last of them ends, and where the one after it; a character
+        stands for a byte."""
+        records: list[TagRecord] = []
         plain = _is_plain(text)
         start = 0
         while self._next is not None:
@@ -86,15 +98,15 @@ class TagReader:
                 _, target, kind, tagger, email, seconds = match.groups()
                 message = text[match.end() : end]
                 record = (name, oid, "tag", target, kind, tagger, email, int(seconds), message)
-                self._records.append(TagRecord._make(record))
+                records.append(TagRecord._make(record))
             else:
                 begin, end = _extent(text, start, name)
                 if end >= len(text):
-                    return start, end + 1
-                self._records.append(read_tag(name, oid, text[begin:end].encode("latin-1")))
+                    return records, start, end + 1
+                records.append(read_tag(name, oid, text[begin:end].encode("latin-1")))
             start = end + 1
             self._next = next(self._coming, None)
-        return start, start
+        return records, start, start
 
 
 def read_tag(name: str, oid: str, data: bytes) -> TagRecord:

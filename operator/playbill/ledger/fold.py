@@ -35,7 +35,16 @@ from playbill.ledger.grammar import Parts, RefNames, split_tag
 from playbill.ledger.state import ArtifactState, Holder, Ledger, StageState, VersionState
 from playbill.ledger.tagobject import LATEST_SECOND
 
-__all__ = ["ArtifactState", "Book", "Holder", "Ledger", "StageState", "VersionState", "fold"]
+__all__ = [
+    "ArtifactState",
+    "Book",
+    "Draft",
+    "Holder",
+    "Ledger",
+    "StageState",
+    "VersionState",
+    "fold",
+]
 
 _CREATED = re.compile(r"[a-zA-Z0-9][^@#]*@created(#[0-9]+)?")
 _NO_ARTIFACT = ""
@@ -71,14 +80,30 @@ class Book:
 
     def next(self, oids: Mapping[str, str], records: Iterable[TagRecord]) -> Book:
         """The book of another listing; `records` are those of its tags that this one lacks."""
-        changes: defaultdict[str, dict[str, _Line | None]] = defaultdict(dict)
-        for name in self.oids.keys() - oids.keys():
-            changes[_artifact(split_tag(name))][name] = None
+        draft = Draft(self)
+        draft.add(records)
+        return draft.close(oids)
+
+
+class Draft:
+    """The book after another, while its tags are still being read."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._changes: defaultdict[str, dict[str, _Line | None]] = defaultdict(dict)
+
+    def add(self, records: Iterable[TagRecord]) -> None:
+        """Take in tags that the book before lacks."""
         for record in records:
             parts = split_tag(record.name)
-            changes[_artifact(parts)][record.name] = _read(parts, record)
-        pages = dict(self._pages)
-        for artifact, lines in changes.items():
+            self._changes[_artifact(parts)][record.name] = _read(parts, record)
+
+    def close(self, oids: Mapping[str, str]) -> Book:
+        """The book of this listing, all of whose tags were in the one before or were added."""
+        for name in self._book.oids.keys() - oids.keys():
+            self._changes[_artifact(split_tag(name))][name] = None
+        pages = dict(self._book._pages)
+        for artifact, lines in self._changes.items():
             before = pages.pop(artifact, None)
             page = _page(artifact, {**before.lines, **lines} if before else lines)
             if page.lines:

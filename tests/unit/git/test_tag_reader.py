@@ -43,10 +43,12 @@ def printed(objects: list[bytes]) -> bytes:
 
 
 def read(output: bytes, count: int, cuts: list[int]) -> list[TagRecord]:
-    reader = TagReader({str(number): oid(number) for number in range(count)})
+    records: list[TagRecord] = []
+    reader = TagReader({str(number): oid(number) for number in range(count)}, records.extend)
     for start, end in pairwise(sorted({0, *cuts, len(output)})):
         reader.feed(output[start:end])
-    return reader.close()
+    reader.close()
+    return records
 
 
 @given(tags, st.data())
@@ -84,7 +86,7 @@ def test_the_beginning_of_a_large_tag_is_not_looked_at_again_with_each_chunk(
     looked_at = []
     look = TagReader._read
 
-    def count(reader: TagReader, text: str) -> tuple[int, int]:
+    def count(reader: TagReader, text: str) -> tuple[list[TagRecord], int, int]:
         looked_at.append(len(text))
         return look(reader, text)
 

@@ -199,7 +199,7 @@ class GitRemote:
             self.mirror.fetch()
         if self.main is None or any(branch is None for branch in self.branches.values()):
             self.state.default_branch = self.mirror.default_branch()
-        book = self.state.book = self.state.book.next(*self.mirror.tags_since(self.state.book.oids))
+        book = self.state.book = self.mirror.read_on(self.state.book)
         snapshot = Snapshot(book.ledger, book.oids, self._allowed_stages(listing))
         self._seen = (listing, snapshot)
         self._look_again_for_revisions()
