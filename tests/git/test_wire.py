@@ -14,7 +14,7 @@ from tests.servers import GitHttpServer, Remote
 from tests.servers.gateway import Fault, Gateway
 
 from playbill.api.errors import Retry, Stalled, Trouble
-from playbill.git.command import Git, GitSettings
+from playbill.git.command import Git
 from playbill.git.credentials import ANONYMOUS
 from playbill.git.mirror import Mirror
 from playbill.git.pktline import FLUSH, packet
@@ -76,7 +76,7 @@ def test_what_a_server_can_do_is_asked_once(
     assert len(requests(gateway, mirror.list_refs)) == 1
     assert len(requests(gateway, lambda: mirror.push([tag("m@v1", commit)]))) == 2
     assert len(requests(gateway, lambda: mirror.push([tag("m@v2", commit)]))) == 1
-    assert (processes["list"], processes["push"]) == (2, 2)
+    assert (processes["list"], processes["push"], processes["discover"]) == (2, 2, 2)
 
 
 def test_one_connection_serves_until_it_is_hung_up(gateway: Gateway, mirror: Mirror) -> None:
@@ -110,15 +110,16 @@ def test_a_connection_is_not_trusted_after_a_rest(
 
 
 def test_a_server_of_version_0_is_left_to_git(
-    gateway: Gateway, mirror: Mirror, commit: str
+    gateway: Gateway, mirror: Mirror, commit: str, processes: Processes
 ) -> None:
     gateway.deaf_to = "git-protocol"
     assert mirror.list_refs().heads == {"main": commit}
     assert mirror.push([tag("m@v1", commit)]).results == {"m@v1": Pushed()}
     assert set(mirror.list_refs().tags) == {"m@v1"}
+    assert (processes["list"], processes["push"], processes["discover"]) == (2, 1, 2)
 
 
-def test_a_server_from_before_object_formats_is_not_asked_for_one() -> None:
+def test_a_server_from_before_object_formats_is_not_asked_for_one(git: Git) -> None:
     """git before 2.28 ends at a capability that it does not know."""
     offers = [packet("version 2\n"), packet("ls-refs\n"), packet("fetch=shallow\n"), FLUSH]
     ref = packet(f"{'a' * 40} refs/heads/main\n")
@@ -147,8 +148,7 @@ def test_a_server_from_before_object_formats_is_not_asked_for_one() -> None:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         policy = UrlPolicy(allow_private=True)
         url = parse_url(f"http://127.0.0.1:{server.server_port}/m.git", policy=policy)
-        settings = GitSettings(home=Path("/nonexistent"), policy=policy)
-        listing = Wire(url, ANONYMOUS, settings).list_refs()
+        listing = Wire(url, ANONYMOUS, git).list_refs()
         server.shutdown()
     assert listing is not None
     assert listing.heads == {"main": "a" * 40}

@@ -9,24 +9,28 @@ import pytest
 from tests.cluster.kubectl import Kubectl
 from tests.operator.process import OperatorProcess
 from tests.operator.world import World
+from tests.servers.git_http import GitHttpServer
 from tests.servers.remote import Remote
 
 
 @contextmanager
 def new_world(cluster: Kubectl, directory: Path) -> Iterator[World]:
-    """Everything but a running operator; three commits are on main."""
+    """Everything but a running operator; three commits are on main. Git is served over http, as
+    people have it; what a file is read by is git itself, and has its tests in tests/git."""
     name = f"story-{secrets.token_hex(4)}"
     cluster("create", "namespace", name)
     remote = Remote(directory / "srv" / "models.git")
     for accuracy in ("0.91", "0.94", "0.96"):
         remote.commit(project(accuracy))
     operator = OperatorProcess(cluster.kubeconfig, name, directory / "operator")
-    world = World(cluster, name, remote, operator, directory, remote.url)
-    try:
-        yield world
-    finally:
-        operator.stop()
-        release(world)
+    with GitHttpServer(directory / "srv", state=directory / "http") as server:
+        url = server.url(remote.path.name)
+        world = World(cluster, name, remote, operator, directory, url)
+        try:
+            yield world
+        finally:
+            operator.stop()
+            release(world)
 
 
 @pytest.fixture

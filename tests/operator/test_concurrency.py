@@ -16,7 +16,6 @@ import pytest
 from tests.cluster.kubectl import eventually
 from tests.cluster.manifests import model_version, stage_assignment
 from tests.operator.world import World
-from tests.servers.git_http import GitHttpServer
 
 ALLOTTED = ("digits", "letters", "faces")
 """Models whose versions get the next number, from us and from the colleagues alike."""
@@ -122,34 +121,31 @@ def resources(commits: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def aftermath(shared_world: World) -> Iterator[Aftermath]:
+def aftermath(shared_world: World) -> Aftermath:
     world = shared_world
     commits = [world.remote.commit({"n": str(n)}) for n in range(PER_MODEL + COLLEAGUES * TURNS)]
     for model in GIVEN:  # what colleagues may assign from the start
         world.remote.tag(f"{model}@v0.0.1", commits[-1], "Registering")
-    state = world.directory / "http"
-    with GitHttpServer(world.remote.path.parent, state=state) as server:
-        world.url = server.url("models.git")
-        colleagues = [Colleague(clone(world, number)) for number in range(COLLEAGUES)]
-        for model in (*ALLOTTED, *GIVEN):
-            world.model(model, repository={"maxTagsPerPush": 10})
-        with ThreadPoolExecutor(COLLEAGUES) as pool:
-            work = [
-                pool.submit(take_turns, each, number, commits[PER_MODEL:])
-                for number, each in enumerate(colleagues)
-            ]
-            asked = list(resources(commits))
-            size = -(-len(asked) // WAVES)
-            for start in range(0, len(asked), size):
-                world.apply(*asked[start : start + size])
-            for done in work:
-                done.result()
-        for _ in range(2):  # one look may have begun before the last colleague's push
-            look_again(world)
-        eventually(lambda: all(is_settled(o) for o in listed(world)), patience=PATIENCE)
-        objects = {item["metadata"]["name"]: item for item in listed(world)}
-        assert len(objects) == len(asked) == ASKED
-        yield Aftermath(world, objects, colleagues, trailers(world))
+    colleagues = [Colleague(clone(world, number)) for number in range(COLLEAGUES)]
+    for model in (*ALLOTTED, *GIVEN):
+        world.model(model, repository={"maxTagsPerPush": 10})
+    with ThreadPoolExecutor(COLLEAGUES) as pool:
+        work = [
+            pool.submit(take_turns, each, number, commits[PER_MODEL:])
+            for number, each in enumerate(colleagues)
+        ]
+        asked = list(resources(commits))
+        size = -(-len(asked) // WAVES)
+        for start in range(0, len(asked), size):
+            world.apply(*asked[start : start + size])
+        for done in work:
+            done.result()
+    for _ in range(2):  # one look may have begun before the last colleague's push
+        look_again(world)
+    eventually(lambda: all(is_settled(o) for o in listed(world)), patience=PATIENCE)
+    objects = {item["metadata"]["name"]: item for item in listed(world)}
+    assert len(objects) == len(asked) == ASKED
+    return Aftermath(world, objects, colleagues, trailers(world))
 
 
 def clone(world: World, number: int) -> Path:

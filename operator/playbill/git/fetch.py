@@ -10,11 +10,8 @@ REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 
 def list_remote(store: Store) -> Listing:
     """The remote's branches and tags now. No patterns: servers do not filter by them."""
-    if store.wire is not None:
-        with store.git.observed("list"):
-            found = store.wire.list_refs()
-        if found is not None:
-            return found
+    if store.wire is not None and (found := store.wire.list_refs()) is not None:
+        return found
     output = store.remote("ls-remote", "--heads", "--tags", "origin", operation="list")
     return parse_listing(output.stdout)
 

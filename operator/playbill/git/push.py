@@ -80,8 +80,7 @@ def _push_directly(
     if store.wire is None:
         return None
     try:
-        with store.git.observed("push"):
-            results = _push_over(store.wire, tags, commits)
+        results = _push_over(store.wire, tags, commits)
     except SAFE_TO_TELL:
         raise
     except Retry as retry:

@@ -53,7 +53,7 @@ class Store:
         self.credentials = credentials
         self.git = git
         self.shelf = Shelf()
-        self.wire = Wire(url, credentials, git.settings) if is_direct(url) else None
+        self.wire = Wire(url, credentials, git) if is_direct(url) else None
         self._thread_lock = threading.RLock()
         self._depth = 0
 

@@ -10,9 +10,10 @@ gitprotocol-pack(5).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from playbill.api.errors import Trouble
-from playbill.git.command import GitSettings
+from playbill.git.command import Git
 from playbill.git.credentials import Credentials
 from playbill.git.errors import classify
 from playbill.git.listing import HEADS, SHA1_HEX, TAGS, Listing, refuse_sha256
@@ -31,8 +32,9 @@ _WANTED = frozenset({"report-status"})
 class Wire:
     """One repository's server. What it can do is asked once, and again after any trouble."""
 
-    def __init__(self, url: RemoteUrl, credentials: Credentials, settings: GitSettings) -> None:
-        self._session = Session(url, credentials, settings)
+    def __init__(self, url: RemoteUrl, credentials: Credentials, git: Git) -> None:
+        self._session = Session(url, credentials, git.settings)
+        self._observed = git.observed
         self._scrub = credentials.scrub
         self._lists: Mapping[str, str] | None = None
         self._receives: frozenset[str] | None = None
@@ -48,14 +50,15 @@ class Wire:
         """
         try:
             if self._lists is None:
-                self._lists = self._ask_for_version()
-            return self._list(self._lists) if "ls-refs" in self._lists else None
+                with self._talking("discover"):
+                    self._lists = self._ask_for_version()
+            if "ls-refs" not in self._lists:
+                return None
+            with self._talking("list"):
+                return self._list(self._lists)
         except Trouble:
             self._lists = None
             raise
-        except GarbledError as garbled:
-            self._lists = None
-            raise _half(garbled, "unable to access: ") from None
 
     def push(
         self, tags: Sequence[TagObject], commits: Sequence[bytes]
@@ -68,16 +71,25 @@ class Wire:
         """
         try:
             if self._receives is None:
-                self._receives = self._ask_for_capabilities()
+                with self._talking("discover"):
+                    self._receives = self._ask_for_capabilities()
             if not self._receives >= _WANTED:
                 return None
-            return self._push(tags, commits, self._receives)
+            with self._talking("push"):
+                return self._push(tags, commits, self._receives)
         except Trouble:
             self._receives = None
             raise
-        except GarbledError as garbled:
-            self._receives = None
-            raise _half(garbled, "RPC failed: ") from None
+
+    @contextmanager
+    def _talking(self, operation: str) -> Iterator[None]:
+        """Counted as one operation; an answer that cannot be read is one that broke off."""
+        with self._observed(operation):
+            try:
+                yield
+            except GarbledError as garbled:
+                words = f"RPC failed; unexpected eof in the server's answer ({garbled})"
+                raise classify(words, 128) from None
 
     def _ask_for_version(self) -> Mapping[str, str]:
         """What the server can do in version 2; nothing for one of version 0, or 1."""
@@ -194,7 +206,3 @@ def _check_refusal(line: str) -> None:
     """Raises the Trouble that an ERR packet tells of."""
     if line.startswith("ERR "):
         raise classify(f"fatal: remote error: {line.removeprefix('ERR ').strip()}", 128)
-
-
-def _half(garbled: GarbledError, what: str) -> Trouble:
-    return classify(f"{what}unexpected eof in the server's answer ({garbled})", 128)
