@@ -11,6 +11,7 @@ _SCRIPT = """
 if mkdir '{place}/taken' 2>/dev/null; then
   : > '{place}/reached'
   while [ ! -e '{place}/open' ]; do sleep 0.02; done
+  : > '{place}/passed'
 fi
 """
 
@@ -34,3 +35,7 @@ class Gate:
 
     def open(self) -> None:
         (self.place / "open").touch()
+
+    def await_passage(self) -> None:
+        """Until what it held has gone on, for better or worse."""
+        eventually((self.place / "passed").exists)

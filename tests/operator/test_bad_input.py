@@ -27,7 +27,7 @@ def test_an_address_that_the_operator_does_not_allow_is_refused_with_a_reason(
     world, home = idle_world, idle_world.directory / "strict"
     strict = Strict(world.operator.kubeconfig, world.namespace, home).start()
     try:
-        world.model()
+        world.model(repository={"url": world.remote.url})
         world.model("near", repository={"url": "http://127.0.0.1:1/models.git"})
         world.model("dots", repository={"url": "https://git.example.com/../x"})
         world.stage("dots-prod", model="dots", version="1.0.0")

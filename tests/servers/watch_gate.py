@@ -16,9 +16,13 @@ from urllib.parse import parse_qs, urlsplit
 from tests.cluster.kubectl import eventually
 from tests.servers.api_gate import ApiGate, Asked
 
-LONG_AGO = "1"
-"""A resourceVersion that the API server does not know any more; it wrote it as it began."""
-FAILURE = {"kind": "Status", "status": "Failure"}
+FAILURE = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+TOO_OLD = FAILURE | {
+    "message": "too old resource version: 1 (2)",
+    "reason": "Expired",
+    "code": 410,
+}
+"""As the API server says it. A young one remembers all that it ever wrote, and cannot be asked."""
 
 
 class Reply(Enum):
@@ -26,7 +30,7 @@ class Reply(Enum):
 
     PASSED_ON = auto()
     EXPIRED = auto()
-    """The API server is asked from LONG_AGO on: it says 200, and its first event is a 410."""
+    """200, and a 410 as its only event."""
     GONE = auto()
     """410 as the status of HTTP."""
     NOT_SERVED = auto()
@@ -120,8 +124,10 @@ class WatchGate(ApiGate):
             await self._away[plural].wait()
         head = asked.head.decode()
         match next(self._replies.get(plural, iter(())), Reply.PASSED_ON):
+            case Reply.EXPIRED:
+                return _answer(watch.writer, "200 OK", {"type": "ERROR", "object": TOO_OLD})
             case Reply.GONE:
-                return _answer(watch.writer, "410 Gone", FAILURE | {"code": 410})
+                return _answer(watch.writer, "410 Gone", TOO_OLD)
             case Reply.NOT_SERVED:
                 return _answer(watch.writer, "404 Not Found", FAILURE | {"code": 404})
             case Reply.FAILED:
@@ -129,8 +135,6 @@ class WatchGate(ApiGate):
                 return _answer(watch.writer, "200 OK", event)
             case Reply.NOTHING:
                 return _answer(watch.writer, "200 OK")
-            case Reply.EXPIRED:
-                head = _with(head, "resourceVersion", watch.since, LONG_AGO)
             case Reply.SHORT:
                 head = _with(head, "timeoutSeconds", "600", "4")
         hung_up = asyncio.ensure_future(reader.read(1))
