@@ -72,6 +72,8 @@ _Place = tuple[int, str]
 
 
 def _place(events: Sequence[_VersionEvent]) -> _Place:
+    if len(events) == 1:  # nearly all of them
+        return events[0].seconds, events[0].tag
     firsts = {type(event): event for event in reversed(events)}.values()
     return min([(event.seconds, event.tag) for event in firsts])
 
@@ -119,7 +121,9 @@ class _Versions:
     def _state(self, version: str, commit: str) -> VersionState:
         events = self.entries[version, commit]
         made = tuple([e for e in events if isinstance(e, Registration)])
-        ended = tuple([e for e in events if isinstance(e, Deregistration)])
+        ended: tuple[Deregistration, ...] = ()
+        if len(made) < len(events):
+            ended = tuple([e for e in events if isinstance(e, Deregistration)])
         return VersionState(
             version=version,
             commit=commit,
