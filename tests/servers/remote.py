@@ -72,10 +72,13 @@ class Remote:
         return {name: oid for oid, name in (line.split(" ", 1) for line in lines.splitlines())}
 
     def hook(self, name: str, script: str) -> None:
+        """Put a program there, whether or not the one before runs just now."""
         path = self.path / "hooks" / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
+        new = path.with_suffix(".new")
+        new.write_text(f"#!/bin/sh\n{script}\n")
+        new.chmod(0o755)
+        new.replace(path)
 
     def _run(self, *command: str, stdin: bytes = b"") -> str:
         done = subprocess.run(
