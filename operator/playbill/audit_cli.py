@@ -19,10 +19,10 @@ from playbill.git.command import Git, GitSettings
 from playbill.git.fetch import list_local
 from playbill.git.notes import list_notes, read_notes
 from playbill.git.project import read_projects
-from playbill.git.tags import read_tags
+from playbill.git.tags import read_on
 from playbill.ledger.accounts import Account, accounts, by_tag, how_ended, recorded_by
 from playbill.ledger.audit import Line, parse_note, taken_back
-from playbill.ledger.fold import fold
+from playbill.ledger.fold import Book
 from playbill.ledger.state import Ledger
 
 FETCH = "git fetch origin 'refs/notes/*:refs/notes/*'"
@@ -56,8 +56,7 @@ class Records:
     @classmethod
     def of(cls, clone: Clone) -> Records:
         """Read all tags, and all notes, in six processes of git at most."""
-        listing = list_local(clone)
-        ledger = fold(read_tags(clone, listing.tags, listing.kinds))
+        ledger = read_on(clone, list_local(clone), Book()).ledger
         notes = list_notes(clone)
         if notes.tip is None:
             return cls(clone=clone, ledger=ledger, notes=None)

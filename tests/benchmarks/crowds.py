@@ -6,7 +6,7 @@ import asyncio
 import resource
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -166,21 +166,26 @@ async def _created(on: Stage, wanted: list[Wanted]) -> float:
 
 
 async def _create(place: Versions, wanted: list[Wanted]) -> None:
+    await _request(
+        place.create(each.name, model=each.model, version=each.version, revision=each.revision)
+        for each in wanted
+    )
+
+
+async def _request(requests: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Send them all, so many at once."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(each: Wanted) -> None:
+    async def one(request: Coroutine[Any, Any, None]) -> None:
         async with gate:
-            await place.create(
-                each.name, model=each.model, version=each.version, revision=each.revision
-            )
+            await request
 
-    await asyncio.gather(*(one(each) for each in wanted))
+    await asyncio.gather(*map(one, requests))
 
 
 def _bare_push(directory: Path, commits: list[str], count: int) -> float:
     """Seconds of one fast-import and one push of so many tags, by the same server's protocol."""
-    bare = Remote(directory / "srv" / "bare.git")
-    bare.git("fetch", "-q", str(directory / "srv" / "models.git"), "+refs/heads/*:refs/heads/*")
+    history.branches(directory / "srv" / "models.git", directory / "srv" / "bare.git")
     with GitHttpServer(directory / "srv", state=directory / "http2") as server:
         clone = directory / "clone"
         _git("clone", "-q", server.url("bare.git"), str(clone))
@@ -213,8 +218,7 @@ def _many(directory: Path, repositories: int, each: int) -> list[Row]:
         first = Remote(directory / "srv" / "r0.git")
         commits = history.commits(first, each, artifact="r0")
         for number in range(1, repositories):
-            copy = Remote(directory / "srv" / f"r{number}.git")
-            copy.git("fetch", "-q", str(first.path), "+refs/heads/*:refs/heads/*")
+            history.branches(first.path, directory / "srv" / f"r{number}.git")
         on.register({f"r{number}": f"r{number}.git" for number in range(repositories)})
         wanted = [
             Wanted(f"r{number}-v{n}", f"r{number}", f"1.{n}.0", commit)
@@ -298,9 +302,7 @@ class _BarePushes:
         self.rounds += 1
         names = [f"bare{self.rounds}-{number}.git" for number in range(repositories)]
         for name in names:
-            copy = Remote(self.directory / "srv" / name)
-            first = str(self.directory / "srv/r0.git")
-            copy.git("fetch", "-q", first, "+refs/heads/*:refs/heads/*")
+            history.branches(self.directory / "srv/r0.git", self.directory / "srv" / name)
         state = self.directory / f"bare-http{self.rounds}"
         with GitHttpServer(self.directory / "srv", state=state) as server:
             clone = self.directory / f"clone{self.rounds}"
@@ -327,17 +329,7 @@ async def _at_once(
         pool = ThreadPoolExecutor(PUSHES_AT_ONCE)
         pushes = [asyncio.wrap_future(pool.submit(push, n)) for n in range(repositories)]
         await _create(place, wanted)
-        await _write_statuses(place, wanted, example)
+        await _request(place.write_status(each.name, example) for each in wanted)
         await place.await_ready({each.name for each in wanted}, patience=PATIENCE)
         await asyncio.gather(*pushes)
         return time.perf_counter() - start
-
-
-async def _write_statuses(place: Versions, wanted: list[Wanted], example: dict[str, Any]) -> None:
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(each: Wanted) -> None:
-        async with gate:
-            await place.write_status(each.name, example)
-
-    await asyncio.gather(*(one(each) for each in wanted))

@@ -81,6 +81,13 @@ def _data(text: str) -> str:
     return f"data {len(text.encode())}\n{text}\n"
 
 
+def branches(first: Path, path: Path) -> Remote:
+    """Another repository with the branches of the first, and no tags."""
+    other = Remote(path)
+    other.git("fetch", "-q", str(first), "+refs/heads/*:refs/heads/*")
+    return other
+
+
 def copy(remote: Remote, path: Path) -> None:
     """What the peers write to, so that they give the operator nothing to fetch."""
     other = Remote(path)

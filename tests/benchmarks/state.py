@@ -17,9 +17,9 @@ from playbill.git.credentials import ANONYMOUS
 from playbill.git.fetch import list_local
 from playbill.git.mirror import Mirror
 from playbill.git.store import Store
-from playbill.git.tags import hand_tags, read_tags
+from playbill.git.tags import read_on, read_tags
 from playbill.git.url import UrlPolicy, parse_url
-from playbill.ledger.fold import Book, Draft
+from playbill.ledger.fold import Book
 
 FIELDS = (
     "refname", "objectname", "objecttype", "object", "type",
@@ -118,12 +118,7 @@ def _mirror_of(remote: Remote) -> Store:
 def _state(store: Store) -> Callable[[], object]:
     """All of a first look but the network: names, objects, fold."""
 
-    def work() -> object:
-        here, draft = list_local(store), Draft(Book())
-        hand_tags(store, here.tags, here.kinds, draft.add)
-        return draft.close(here.tags).ledger
-
-    return work
+    return lambda: read_on(store, list_local(store), Book()).ledger
 
 
 def _news(store: Store) -> Callable[[], object]:
@@ -132,14 +127,8 @@ def _news(store: Store) -> Callable[[], object]:
     *records, _ = read_tags(store, known.tags, known.kinds)
     book = Book().next({record.name: record.oid for record in records}, records)
 
-    def work() -> object:
-        here, draft = list_local(store), Draft(book)
-        new = {name: oid for name, oid in here.tags.items() if book.oids.get(name) != oid}
-        assert len(new) == 1
-        hand_tags(store, new, here.kinds, draft.add)
-        return draft.close(here.tags).ledger
-
-    return work
+    assert len(known.tags) - len(book.oids) == 1
+    return lambda: read_on(store, list_local(store), book).ledger
 
 
 def _listing(store: Store) -> Callable[[], object]:

@@ -43,9 +43,8 @@ def _prepare(on: Stage, each: int) -> list[Wanted]:
     first = Remote(on.directory / "srv" / "r0.git")
     commits = history.commits(first, each, artifact="model")
     for number in range(REPOSITORIES):
-        copy = Remote(on.directory / "srv" / f"r{number}.git")
-        if number:
-            copy.git("fetch", "-q", str(first.path), "+refs/heads/*:refs/heads/*")
+        path = on.directory / "srv" / f"r{number}.git"
+        copy = history.branches(first.path, path) if number else first
         history.versions(copy, commits, artifact=f"r{number}")
         copy.git("pack-refs", "--all")
     on.register({f"r{n}": f"r{n}.git" for n in range(REPOSITORIES)}, interval=f"{RESYNC:.0f}s")

@@ -101,11 +101,11 @@ class Credentials:
             _check_server(_trace(directory))
 
     @property
-    def authorization(self) -> bytes:
+    def authorization(self) -> str:
         """The value of the http header; nothing for the anonymous."""
         if self.username:
-            return f"Basic {self._basic}".encode()
-        return f"Bearer {self.bearer_token}".encode() if self.bearer_token else b""
+            return f"Basic {self._basic}"
+        return f"Bearer {self.bearer_token}" if self.bearer_token else ""
 
     def scrub(self, text: str, *, besides: str = "") -> str:
         """The text without any secret of these, nor what is to be kept from it `besides`."""
@@ -154,10 +154,8 @@ class Credentials:
 
     def _http_config(self, url: RemoteUrl, directory: Path, addresses: Sequence[str]) -> str:
         lines = [f'[http "{url.origin}"]']
-        if self.username:
-            lines.append(f"extraHeader = Authorization: Basic {self._basic}")
-        if self.bearer_token:
-            lines.append(f"extraHeader = {_quoted(f'Authorization: Bearer {self.bearer_token}')}")
+        if self.authorization:
+            lines.append(f"extraHeader = {_quoted(f'Authorization: {self.authorization}')}")
         if self.ca:
             lines.append(f"sslCAInfo = {_quoted(str(_write(directory / 'ca.crt', self.ca)))}")
         if addresses:

@@ -27,10 +27,10 @@ from playbill.git.objects import (
 from playbill.git.push import PushReport, clear_staging, delete_tag, push_tags
 from playbill.git.revisions import Revisions, names_tip
 from playbill.git.store import Store
-from playbill.git.tags import hand_tags, read_tags
+from playbill.git.tags import read_on, read_tags
 from playbill.git.url import RemoteUrl
 from playbill.ledger.events import TagRecord
-from playbill.ledger.fold import Book, Draft
+from playbill.ledger.fold import Book
 from playbill.ledger.tagobject import TagObject
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class Mirror:
 
     def read_on(self, book: Book) -> Book:
         """The book of what is fetched now, of which only tags that this one lacks are read."""
-        return self._guarded(lambda: self._read_on(book))
+        return self._guarded(lambda: read_on(self._store, self._list_local(), book))
 
     def resolve(self, revision: str | None, branch: str | None = None) -> str:
         """The commit that a revision, or else the branch's tip, names.
@@ -215,12 +215,6 @@ class Mirror:
     def _tags(self) -> list[TagRecord]:
         here = self._list_local()
         return read_tags(self._store, here.tags, here.kinds)
-
-    def _read_on(self, book: Book) -> Book:
-        here, draft = self._list_local(), Draft(book)
-        new = {name: oid for name, oid in here.tags.items() if book.oids.get(name) != oid}
-        hand_tags(self._store, new, here.kinds, draft.add)
-        return draft.close(here.tags)
 
     def _list_local(self) -> Listing:
         if self._fetched is None:

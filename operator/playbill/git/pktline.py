@@ -44,6 +44,12 @@ def read_packets(data: bytes) -> Iterator[bytes | None]:
         place += length
 
 
+def read_lines(data: bytes) -> Iterator[str]:
+    """The text of each packet without its line feed, empty where a section ends."""
+    for each in read_packets(data):
+        yield (each or b"").rstrip(b"\n").decode(errors="replace")
+
+
 @dataclass(frozen=True, slots=True)
 class Bands:
     """What came on the three side-bands: the answer, words for people, and why it broke off."""

@@ -113,7 +113,7 @@ class Session:
     def _exchange(self, connection: _Connection, question: Question, operation: str) -> bytes:
         headers: dict[str, str | bytes] = {"User-Agent": _AGENT, **question.headers}
         if authorization := self._credentials.authorization:
-            headers["Authorization"] = authorization
+            headers["Authorization"] = authorization.encode()
         connection.request(
             question.method, f"{self._path}/{question.target}", question.body or None, headers
         )

@@ -9,8 +9,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from playbill.git.errors import MirrorCorrupt
+from playbill.git.listing import Listing
 from playbill.git.store import Store
 from playbill.ledger.events import TagRecord
+from playbill.ledger.fold import Book, Draft
 
 # `object` and `type` are the tag's own header, so a nested tag tells its first step only.
 # No pattern looks behind the tag, and a target that is missing here does no harm.
@@ -36,6 +38,14 @@ def read_tags(store: Store, oids: Mapping[str, str], kinds: Mapping[str, str]) -
     records: list[TagRecord] = []
     hand_tags(store, oids, kinds, records.extend)
     return records
+
+
+def read_on(store: Store, here: Listing, book: Book) -> Book:
+    """The book of this listing, of which only tags that the one before lacks are read."""
+    draft = Draft(book)
+    new = {name: oid for name, oid in here.tags.items() if book.oids.get(name) != oid}
+    hand_tags(store, new, here.kinds, draft.add)
+    return draft.close(here.tags)
 
 
 def hand_tags(store: Store, oids: Mapping[str, str], kinds: Mapping[str, str], take: Take) -> None:

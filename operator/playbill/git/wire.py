@@ -17,7 +17,15 @@ from playbill.git.command import Git
 from playbill.git.credentials import Credentials
 from playbill.git.errors import classify
 from playbill.git.listing import HEADS, SHA1_HEX, TAGS, Listing, refuse_sha256
-from playbill.git.pktline import DELIMITER, FLUSH, GarbledError, packet, read_bands, read_packets
+from playbill.git.pktline import (
+    DELIMITER,
+    FLUSH,
+    GarbledError,
+    packet,
+    read_bands,
+    read_lines,
+    read_packets,
+)
 from playbill.git.porcelain import Result, judge_push
 from playbill.git.session import Question, Session
 from playbill.git.url import RemoteUrl
@@ -25,8 +33,6 @@ from playbill.ledger.tagobject import TagObject, pack
 
 _NOTHING = "0" * SHA1_HEX
 _V2 = {"Git-Protocol": "version=2"}
-_WANTED = frozenset({"report-status"})
-"""Without it a server does not say what became of a push."""
 
 
 class Wire:
@@ -73,8 +79,8 @@ class Wire:
             if self._receives is None:
                 with self._talking("discover"):
                     self._receives = self._ask_for_capabilities()
-            if not self._receives >= _WANTED:
-                return None
+            if "report-status" not in self._receives:
+                return None  # it would not say what became of a push
             with self._talking("push"):
                 return self._push(tags, commits, self._receives)
         except Trouble:
@@ -109,8 +115,7 @@ class Wire:
             headers,
         )
         body = self._session.ask(question, operation="list")
-        for each in read_packets(body):
-            line = (each or b"").rstrip(b"\n").decode(errors="replace")
+        for line in read_lines(body):
             if line and line != f"# service={service}":
                 _check_refusal(self._scrub(line))
                 yield line
@@ -152,7 +157,7 @@ class Wire:
 
     def _push(
         self, tags: Sequence[TagObject], commits: Sequence[bytes], offered: frozenset[str]
-    ) -> Mapping[str, Result] | None:
+    ) -> Mapping[str, Result]:
         asked = ["report-status", *sorted(offered & {"side-band-64k", "object-format=sha1"})]
         if len(tags) > 1:  # one tag is whole by itself, and some servers can do no better
             if "atomic" not in offered:
@@ -177,19 +182,15 @@ class Wire:
 def _post(
     service: str, body: bytes, headers: Mapping[str, str], *, harmless: bool = True
 ) -> Question:
-    kinds = {
-        "Content-Type": f"application/x-{service}-request",
-        "Accept": f"application/x-{service}-result",
-    }
-    expected = kinds["Accept"]
+    expected = f"application/x-{service}-result"
+    kinds = {"Content-Type": f"application/x-{service}-request", "Accept": expected}
     return Question("POST", service, expected, {**kinds, **headers}, body, harmless)
 
 
 def _judge(report: bytes, said: str, names: Sequence[str]) -> Mapping[str, Result]:
     """What `report-status` says: `unpack STATUS`, then `ok REF` or `ng REF REASON` for each."""
     summaries: dict[str, tuple[str, str]] = {}
-    for each in read_packets(report):
-        line = (each or b"").rstrip(b"\n").decode(errors="replace")
+    for line in read_lines(report):
         verdict, _, rest = line.partition(" ")
         ref, _, reason = rest.partition(" ")
         if verdict == "ok":
