@@ -17,7 +17,7 @@ from playbill.ledger.aliases import Alias
 from playbill.ledger.decisions import Decision, Repeat, Settled, Withdraw, Write
 from playbill.ledger.deprecation import decide_model
 from playbill.ledger.following import asked_version
-from playbill.ledger.grammar import check_artifact
+from playbill.ledger.grammar import AssignmentTag, check_artifact, parse_tag
 from playbill.ledger.intents import (
     AnyIntent,
     ModelIntent,
@@ -27,6 +27,7 @@ from playbill.ledger.intents import (
 )
 from playbill.ledger.policies.permitting import permit_standing
 from playbill.ledger.reserved import is_still_asked, number_of
+from playbill.ledger.rollbacks import unrecorded
 from playbill.ledger.stages import decide_stage
 from playbill.ledger.tagobject import TagObject
 from playbill.ledger.versions import decide_version, refuse_taken_commit
@@ -144,12 +145,13 @@ def _lands_on_version(intent: StageIntent, reservation: Reservation, view: View)
     artifact = view.artifact(intent.artifact)
     if intent.leaving:
         return True
-    back = intent.rollback
+    back = unrecorded(intent, artifact)
     version = back.to if back else asked_version(intent, artifact)
     if version is None:
         return False
     commit = artifact.commit_of(version)
-    return all(tag.target == commit for tag in reservation.tags)
+    assigning = (t for t in reservation.tags if isinstance(parse_tag(t.name), AssignmentTag))
+    return all(tag.target == commit for tag in assigning)
 
 
 def _fair_order(intents: list[AnyIntent]) -> list[AnyIntent]:

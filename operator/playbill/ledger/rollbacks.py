@@ -16,7 +16,6 @@ from playbill.ledger import message
 from playbill.ledger.events import Assignment, LedgerEvent, Unassignment
 from playbill.ledger.following import asked_version
 from playbill.ledger.intents import Rollback, StageIntent
-from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView, View, is_ours
 
 _TOLD = re.compile(r"rollback from (\S+) \(([A-Za-z0-9]+)\)(?:: (.*))?", re.DOTALL)
@@ -59,9 +58,15 @@ def told_by(event: LedgerEvent) -> Told | None:
     return Told(match[1], match[2], match[3] or "") if match else None
 
 
-def is_unrecorded(rollback: Rollback, winner: Holder | None) -> bool:
-    """Whether the ledger still shows what was taken back."""
-    return winner is not None and winner.assignment.tag == rollback.tag
+def unrecorded(intent: StageIntent, artifact: ArtifactView) -> Rollback | None:
+    """The rollback that the ledger has yet to tell of, as it still shows what was taken back.
+
+    The status goes on naming it afterwards; then what the spec asks counts again.
+    """
+    back, winner = intent.rollback, artifact.winner(intent.stage)
+    if back is None or winner is None or winner.assignment.tag != back.tag:
+        return None
+    return back
 
 
 def refuse_rolled_back(intent: StageIntent, view: View, artifact: ArtifactView) -> None:

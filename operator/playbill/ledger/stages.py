@@ -17,7 +17,7 @@ from playbill.ledger.grammar import (
 )
 from playbill.ledger.intents import Rollback, StageIntent
 from playbill.ledger.policies.permitting import permit
-from playbill.ledger.rollbacks import is_unrecorded, reason_of, refuse_rolled_back
+from playbill.ledger.rollbacks import reason_of, refuse_rolled_back, unrecorded
 from playbill.ledger.state import Holder
 from playbill.ledger.vanished import refuse_vanished
 from playbill.ledger.versions import refuse_deprecated
@@ -33,10 +33,11 @@ def decide_stage(intent: StageIntent, view: View, now: int) -> Decision:
     check_stage(intent.stage)
     if intent.leaving:
         return _leave(intent, view, artifact, now)
-    winner = artifact.winner(intent.stage)
-    if intent.rollback is not None and is_unrecorded(intent.rollback, winner):
-        return _roll_back(intent, intent.rollback, view, artifact, now)
+    back = unrecorded(intent, artifact)
+    if back is not None:
+        return _roll_back(intent, back, view, artifact, now)
     refuse_rolled_back(intent, view, artifact)
+    winner = artifact.winner(intent.stage)
     version = asked_version(intent, artifact)
     if version is None or (winner is not None and winner.version == version):
         return Settled(winner.assignment if winner else None)
@@ -56,7 +57,8 @@ def decide_stage(intent: StageIntent, view: View, now: int) -> Decision:
 def _roll_back(
     intent: StageIntent, back: Rollback, view: View, artifact: ArtifactView, now: int
 ) -> Decision:
-    """Record that the version before is on stage again: no rule for promotions holds it up."""
+    """Record that the version before is on stage again: no rule for promotions holds it up, and
+    what was deprecated meanwhile stays so."""
     _refuse_unlisted(intent, view)
     commit = _commit(artifact, back.to)
     if commit != back.commit:
@@ -73,7 +75,9 @@ def _roll_back(
             "nobody asked for: somebody has written status.rolledBack; change the spec",
         )
     _refuse_ambiguous(artifact, back.to, commit)
-    return _assign(intent, view, artifact, back.to, commit, now, reason_of(back))
+    found = _assign(intent, view, artifact, back.to, commit, now, reason_of(back))
+    again = renew(view=view, intent=intent, artifact=artifact, undone_by=found.tags, now=now)
+    return Write((*found.tags, *again), reserve=True)
 
 
 def _commit(artifact: ArtifactView, version: str) -> str:

@@ -13,6 +13,7 @@ from playbill.ledger.aliases import (
     source_of_tag,
 )
 from playbill.ledger.decisions import Decision, Settled, Withdraw, Write
+from playbill.ledger.deprecation import renew
 from playbill.ledger.drafting import draft, next_second
 from playbill.ledger.events import Registration
 from playbill.ledger.grammar import RegistrationTag, check_version, next_version
@@ -284,8 +285,10 @@ def _deregister(
     intent: VersionIntent, view: View, artifact: ArtifactView, known: VersionState, now: int
 ) -> Write:
     holding = _stages_held(artifact, known.version)
-    if holding or intent.users or intent.runners:
+    assigned = known.commit in artifact.assigned
+    if holding or assigned or intent.users or intent.runners:
         who = [f"it holds the stage {s}" for s in holding]
+        who += ["it is about to be put on a stage"] if assigned else []
         who += [f"StageAssignment {u} names it" for u in intent.users]
         who += [f"the workload of StageAssignment {r} needs it" for r in intent.runners]
         raise Waiting(
@@ -306,7 +309,8 @@ def _deregister(
         subject=message.deregistering(intent.artifact, known.version),
         undoes=known.registration,
     )
-    return Write((tag,), reserve=name.counter is not None)
+    again = renew(view=view, intent=intent, artifact=artifact, undone_by=[tag], now=now)
+    return Write((tag, *again), reserve=bool(again) or name.counter is not None)
 
 
 def _stages_held(artifact: ArtifactView, version: str) -> list[str]:

@@ -47,6 +47,8 @@ class ArtifactView:
     versions: dict[str, str] = field(default_factory=dict)
     reserved: set[str] = field(default_factory=set)
     seconds: dict[str, int] = field(default_factory=dict)
+    assigned: set[str] = field(default_factory=set)
+    """Commits that are about to be put on a stage, or may be."""
 
     @property
     def events(self) -> tuple[LedgerEvent, ...]:
@@ -133,6 +135,8 @@ class ArtifactView:
                 key = f"@{name.version}"
             case AssignmentTag() | UnassignmentTag():
                 key = f"#{name.stage}"
+                if isinstance(name, AssignmentTag):
+                    self.assigned.add(tag.target)
             case DeprecationTag():
                 key = "@deprecated"
         self.last_seconds = max(self.last_seconds, tag.seconds)

@@ -16,6 +16,7 @@ from playbill.ledger.decisions import Repeat, Settled, Write
 from playbill.ledger.fold import fold
 from playbill.ledger.intents import (
     AnyIntent,
+    Follow,
     ModelIntent,
     Reservation,
     StageIntent,
@@ -60,6 +61,20 @@ def test_nothing_to_write_makes_no_steps_and_still_decides() -> None:
     assert plan.steps == ()
     assert isinstance(plan.decisions["uid-a"], Settled)
     assert isinstance(plan.decisions["uid-prod"], Waiting)
+
+
+def test_a_version_that_is_being_promoted_is_not_withdrawn_beside_it() -> None:
+    tags = (tag("m@v1.0.0", 1), tag("m@v2.0.0", 2))
+    withdrawn = version("b", 2, version="v2.0.0", deregistered=True, recorded="m@v2.0.0")
+    follower = stage("prod", None, follow=Follow())
+    plan = planned([withdrawn, follower], *tags)
+    assert names(plan) == ["m#prod#1"]
+    found = plan.decisions[withdrawn.asker.uid]
+    assert isinstance(found, Waiting)
+    assert "is about to be put on a stage" in found.message
+    # nor while it is not known whether the push landed
+    pending = Reservation(generation=1, tags=plan.steps[0].tags)
+    assert names(planned([withdrawn, replace(follower, pending=pending)], *tags)) == ["m#prod#1"]
 
 
 def test_numbers_are_allotted_by_age() -> None:

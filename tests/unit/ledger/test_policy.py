@@ -133,6 +133,30 @@ def test_neither_a_rollback_nor_leaving_is_a_promotion() -> None:
     assert "m#prod!#3" in outcome(intent(BROKEN, leaving=True, was_recorded=True), *held)
 
 
+def test_a_rollback_that_git_tells_of_lets_the_next_version_be_read_and_judged() -> None:
+    """The status still names it then: what the spec asks, or a person assigned, counts again."""
+    third = tag("m@v3.0.0", 3, 3)
+    back = Rollback(
+        version="v2.0.0", tag="m#prod#2", to="v1.0.0", commit=commit(1), reason="x", message="y"
+    )
+    told = (tag("m#prod#1", 1, 10), tag("m#prod#2", 2, 11), tag("m#prod#3", 1, 12))
+    for follow, tags in ((Follow(), told), (None, (*told, tag("m#prod#4", 3, 13)))):
+        wanted = intent(
+            GATE, version=None, follow=follow, rollback=back, evidence=Evidence(facts={})
+        )
+        assert commit(3) in lacking(wanted, view(V1, V2, third, *tags), now=NOW).commits
+
+
+def test_policies_of_now_hold_back_what_was_reserved_after_a_rollback() -> None:
+    back = Rollback(
+        version="v2.0.0", tag="m#prod#2", to="v1.0.0", commit=commit(1), reason="x", message="y"
+    )
+    told = (tag("m#prod#1", 1, 10), tag("m#prod#2", 2, 11), tag("m#prod#3", 1, 12))
+    reserved = Reservation(generation=1, tags=(tag("m#prod#4", 1, NOW, by=ME),))
+    wanted = intent(GATE, rollback=back, pending=reserved)
+    assert "accuracy 0.91 < 0.95" in outcome(wanted, *told)
+
+
 def test_a_record_that_is_answered_again_waits_for_no_window_but_passes_its_gates() -> None:
     again: dict[str, Any] = {
         "version": "v2.0.0",
@@ -183,6 +207,31 @@ def test_nothing_declared_passes_a_gate_while_git_cannot_be_read() -> None:
     doubtful, sure = (Evidence(facts=facts, declared=declared) for facts in (unread, silent))
     assert isinstance(decide(intent(GATE, evidence=doubtful), view(V1, V2), NOW), Retry)
     assert isinstance(decide(intent(GATE, evidence=sure), view(V1, V2), NOW), Write)
+
+
+@pytest.mark.parametrize(
+    ("expression", "unreadable"),
+    [
+        ("!has(metrics.toxicity) || metrics.toxicity < 0.1", 2),
+        ("!('blocked' in labels)", 2),
+        ("!has(current.metrics.toxicity) || 0.9 <= current.metrics.toxicity", 1),
+    ],
+)
+def test_a_gate_is_not_passed_by_what_only_could_not_be_read(
+    expression: str, unreadable: int
+) -> None:
+    facts = {
+        commit(1): Traits(metrics={"toxicity": "0.05"}),
+        commit(2): Traits(metrics={"toxicity": "0.9"}, labels=("blocked",)),
+    }
+    unread = facts | {commit(unreadable): Traits(note="Unreachable: no answer", passing=True)}
+    rules = Rules(policy="p", gates=(Gate(name="g", expression=expression),))
+    read, blind = (
+        intent(rules, version="v2.0.0", evidence=Evidence(facts=each)) for each in (facts, unread)
+    )
+    held = tag("m#prod#1", 1, 10)
+    assert "Stalled GateFailed" in outcome(read, held)
+    assert "Retry GateFailed: policy p: cannot be judged now (Unreachable" in outcome(blind, held)
 
 
 def test_a_reserved_tag_is_not_pushed_any_more_when_a_policy_comes() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.ledger.book import NOW, asker, commit, only, tag, trailers, view
+from tests.unit.ledger.book import NOW, asker, commit, only, tag, trailers, view, written
 
 from playbill.api.errors import Stalled
 from playbill.ledger import message
@@ -23,6 +23,7 @@ BOOK = (
     tag("m#prod#1", 1, 10, by=ME),
     tag("m#prod#2", 2, 20, by=ME),
 )
+DEPRECATED = tag("m@deprecated", 2, 30)
 BACK = Rollback(
     version="v2.0.0",
     tag="m#prod#2",
@@ -144,6 +145,23 @@ def test_a_reserved_rollback_is_pushed_again_as_it_is() -> None:
     record = taken_back()
     pending = Reservation(generation=2, tags=(record,))
     assert decided(intent(rollback=BACK, pending=pending)) == Repeat((record,))
+
+
+def test_what_is_reserved_after_a_rollback_is_pushed_again_as_it_is() -> None:
+    told = (taken_back(), tag("m@v3.0.0", 3, 31))
+    wanted = intent(asker=replace(ME, generation=3), version="v3.0.0", rollback=BACK)
+    promotion = only(decided(wanted, *told))
+    pending = Reservation(generation=3, tags=(promotion,))
+    assert decided(replace(wanted, pending=pending), *told) == Repeat((promotion,))
+
+
+def test_a_model_that_was_deprecated_meanwhile_stays_so() -> None:
+    found = decided(intent(rollback=BACK), DEPRECATED)
+    assert written(found) == ["m#prod#3", "m@deprecated#4"]
+    assert view(*BOOK, DEPRECATED, *found.tags).artifact("m").deprecated
+    pending = Reservation(generation=2, tags=found.tags)
+    again = decided(intent(rollback=BACK, pending=pending), DEPRECATED)
+    assert again == Repeat(found.tags)
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,14 @@ def test_a_deregistered_version_is_what_was_asked() -> None:
     assert found.event.tag == "m@v1.0.0!"
 
 
+def test_a_version_is_withdrawn_from_a_deprecated_model_without_reviving_it() -> None:
+    tags = [tag("m@v1.0.0", 1, 1), tag("m@deprecated", 1, 10)]
+    found = decided(intent(deregistered=True), *tags)
+    assert written(found) == ["m@v1.0.0!", "m@deprecated#2"]
+    assert found.reserve
+    assert view(*tags, *found.tags).artifact("m").deprecated
+
+
 def test_what_was_never_registered_cannot_be_deregistered() -> None:
     found = decided(intent(deregistered=True))
     assert isinstance(found, Stalled)

@@ -264,7 +264,8 @@ def _is_due_to(resource: Asking, artifact: str, name: TagName | None) -> bool:
         case RegisteredModel():
             return isinstance(name, DeprecationTag | UnassignmentTag)
         case ModelVersion():
-            return isinstance(name, RegistrationTag | DeregistrationTag)
+            # a version of a deprecated model is withdrawn without reviving it
+            return isinstance(name, RegistrationTag | DeregistrationTag | DeprecationTag)
         case StageAssignment():
             if isinstance(name, DeprecationTag):
                 return True  # a stage of a deprecated model is emptied without reviving it

@@ -16,6 +16,7 @@ from playbill.ledger.following import asked_version, highest_fitting
 from playbill.ledger.intents import StageIntent
 from playbill.ledger.policies.policy import Case, EvidenceNotRead, Finding, Needed, Oversight, Rules
 from playbill.ledger.policies.rules import findings, signable
+from playbill.ledger.rollbacks import unrecorded
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView, View
 
@@ -39,9 +40,10 @@ def permit(intent: StageIntent, view: View, version: str, now: int) -> None:
 
 def permit_standing(intent: StageIntent, view: View, now: int) -> None:
     """The same of a tag that was reserved and is not seen yet: the policies may have changed."""
-    if intent.leaving or intent.rollback is not None:
+    artifact = view.artifact(intent.artifact)
+    if intent.leaving or unrecorded(intent, artifact):
         return
-    version = asked_version(intent, view.artifact(intent.artifact))
+    version = asked_version(intent, artifact)
     if version is not None:
         permit(intent, view, version, now)
 
@@ -66,7 +68,7 @@ def refuse_rollout(
 def lacking(intent: StageIntent, view: View, *, now: int) -> Needed:
     """What has to be read before this intent, and the workload behind it, can be judged."""
     over, artifact = intent.oversight, view.artifact(intent.artifact)
-    if over is None or intent.leaving or intent.rollback is not None:
+    if over is None or intent.leaving or unrecorded(intent, artifact):
         return Needed()
     cases = [following(intent, view, running=None, now=now)]
     try:

@@ -98,13 +98,18 @@ def _gates(rules: Rules, case: Case) -> Iterator[Finding]:
     if not rules.gates or case.commit is None:
         return
     subject = _subject(case, case.commit, current=rules.wants_current)
+    unread = next((t for t in (subject.traits, subject.current) if t and t.passing), None)
     for gate in rules.gates:
         answer = judge_gate(gate, subject)
-        against = None
-        if not answer.holds:
-            against = _unless_passing(subject.traits, Stalled("GateFailed", answer.words))
+        words = answer.words
+        against: Trouble | None = None
+        if unread is not None:  # what a gate wants absent is absent from what was not read
+            words = f"cannot be judged now{_note(unread)}" if answer.holds else words
+            against = Retry("GateFailed", words)
+        elif not answer.holds:
+            against = Stalled("GateFailed", words)
         yield Finding(
-            policy=rules.policy, kind="gate", name=gate.name, words=answer.words, against=against
+            policy=rules.policy, kind="gate", name=gate.name, words=words, against=against
         )
 
 
