@@ -105,11 +105,7 @@ class Served:
         eventually(lambda: self.pods() == [])
 
     def pods(self) -> list[Object]:
-        selector = f"playbill.dev/assignment={self.name}"
-        found: list[Object] = self.world.kubectl.json(
-            "get", "pods", "-n", self.world.namespace, "-l", selector
-        )["items"]
-        return found
+        return self.world.items("pods", selector=f"playbill.dev/assignment={self.name}")
 
     def written(self) -> dict[str, tuple[str, int]]:
         """The resourceVersions and generations of all that the operator writes to."""

@@ -51,11 +51,7 @@ def serve(served: Served, **rollout: Any) -> None:
 
 
 def jobs(served: Served) -> list[Object]:
-    world, selector = served.world, f"playbill.dev/verifies={served.name}"
-    found: list[Object] = world.kubectl.json("get", "jobs", "-n", world.namespace, "-l", selector)[
-        "items"
-    ]
-    return found
+    return served.world.items("jobs", selector=f"playbill.dev/verifies={served.name}")
 
 
 def uids(served: Served) -> list[str]:
@@ -63,11 +59,7 @@ def uids(served: Served) -> list[str]:
 
 
 def checking_pods(served: Served) -> list[Object]:
-    world, selector = served.world, f"playbill.dev/verifies={served.name}"
-    found: list[Object] = world.kubectl.json("get", "pods", "-n", world.namespace, "-l", selector)[
-        "items"
-    ]
-    return found
+    return served.world.items("pods", selector=f"playbill.dev/verifies={served.name}")
 
 
 def rolled_back(served: Served) -> dict[str, Any]:
@@ -121,9 +113,10 @@ def running(pod: Object) -> bool:
 
 def addresses(served: Served) -> set[str]:
     """Where the Service sends requests."""
-    world, selector = served.world, f"kubernetes.io/service-name={served.name}"
-    slices = world.kubectl.json("get", "endpointslices", "-n", world.namespace, "-l", selector)
-    ends = [end for each in slices["items"] for end in each.get("endpoints") or ()]
+    slices = served.world.items(
+        "endpointslices", selector=f"kubernetes.io/service-name={served.name}"
+    )
+    ends = [end for each in slices for end in each.get("endpoints") or ()]
     return {address for end in ends for address in end["addresses"]}
 
 

@@ -71,8 +71,7 @@ def ask(world: World, clone: Path, *arguments: str) -> Any:
 
 
 def objects(world: World, kind: str) -> dict[str, Any]:
-    items = world.kubectl.json("get", "-n", world.namespace, kind)["items"]
-    return {item["metadata"]["name"]: item["status"] for item in items}
+    return {item["metadata"]["name"]: item["status"] for item in world.items(kind)}
 
 
 def test_gto_show_says_what_the_models_say(story: World, clone: Path) -> None:

@@ -19,9 +19,9 @@ def test_every_order_of_applying_a_model_its_versions_and_its_stage_ends_the_sam
         parts = manifests(world, f"model-{number}")
         world.apply(*(parts[what] for what in order))
     eventually(lambda: all_ready(world), patience=60)
-    eventually(lambda: {latest_and_on_stage(m) for m in objects(world, "rmodel")} == THE_END)
+    eventually(lambda: {latest_and_on_stage(m) for m in world.items("rmodel")} == THE_END)
 
-    said = {(i["kind"], i["metadata"]["name"]): i["status"] for i in objects(world, "mver,stage")}
+    said = {(i["kind"], i["metadata"]["name"]): i["status"] for i in world.items("mver", "stage")}
     for number, order in enumerate(ORDERS):
         model = f"model-{number}"
         assert said["ModelVersion", f"{model}-v1"]["onStages"] == "prod", order
@@ -40,12 +40,8 @@ def manifests(world: World, model: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def objects(world: World, kinds: str) -> list[dict[str, Any]]:
-    return list(world.kubectl.json("get", "-n", world.namespace, kinds)["items"])
-
-
 def all_ready(world: World) -> bool:
-    found = objects(world, "rmodel,mver,stage")
+    found = world.items("rmodel", "mver", "stage")
     conditions = [i.get("status", {}).get("conditions", [{}]) for i in found]
     return all(c[0].get("status") == "True" for c in conditions)
 

@@ -218,10 +218,7 @@ def test_pod_security_stops_a_privileged_pod_whoever_made_its_deployment(
                 return "violates PodSecurity" in said
 
             eventually(refused)
-            found = world.kubectl.json(
-                "get", "pods", "-n", world.namespace, "-l", f"playbill.dev/assignment={name}"
-            )
-            assert found["items"] == []
+            assert world.items("pods", selector=f"playbill.dev/assignment={name}") == []
     finally:
         cluster(*label, f"{enforce}-")
 

@@ -177,10 +177,7 @@ def look_again(world: World) -> None:
 
 
 def listed(world: World) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = world.kubectl.json("get", "-n", world.namespace, "mver,stage")[
-        "items"
-    ]
-    return found
+    return world.items("mver", "stage")
 
 
 def ready(item: Mapping[str, Any]) -> dict[str, Any]:

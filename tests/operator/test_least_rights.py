@@ -124,8 +124,8 @@ def test_it_makes_and_removes_objects_of_what_others_wrote(world: World) -> None
 
 
 def adopted(world: World, kind: str, model: str) -> list[str]:
-    found = world.kubectl.json("get", kind, "-n", world.namespace, "-l", "playbill.dev/adopted")
-    items = [item for item in found["items"] if item["spec"]["model"] == model]
+    found = world.items(kind, selector="playbill.dev/adopted")
+    items = [item for item in found if item["spec"]["model"] == model]
     return sorted(item["metadata"]["name"] for item in items)
 
 

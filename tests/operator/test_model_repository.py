@@ -30,14 +30,17 @@ def home(world: World, **spec: Any) -> None:
 
 def models(world: World) -> dict[str, Object]:
     """The RegisteredModels that name the world's ModelRepository, by artifact."""
-    found = world.kubectl.json("get", "rmodel", "-n", world.namespace)["items"]
-    named = [m for m in found if m["spec"].get("repositoryRef", {}).get("name") == world.name]
+    named = [
+        m
+        for m in world.items("rmodel")
+        if m["spec"].get("repositoryRef", {}).get("name") == world.name
+    ]
     return {m["spec"].get("artifact", m["metadata"]["name"]): m for m in named}
 
 
 def parts(world: World, kind: str, model: str) -> dict[str, str]:
     """The adopted objects of a kind and model, by version or stage."""
-    found = world.kubectl.json("get", kind, "-n", world.namespace, "-l", ADOPTED)["items"]
+    found = world.items(kind, selector=ADOPTED)
     mine = [p["spec"] for p in found if p["spec"]["model"] == model]
     names = [p["metadata"]["name"] for p in found if p["spec"]["model"] == model]
     return {s.get("version") or s["stage"]: n for s, n in zip(mine, names, strict=True)}
@@ -62,7 +65,7 @@ def test_a_model_that_dvc_yaml_lists_appears_and_goes_with_its_entry(house: Hous
     eventually(lambda: set(models(world)) == {"alpha", "nlp:mood"}, patience=40)
     name = models(world)["nlp:mood"]["metadata"]["name"]
     assert name.startswith("nlp-mood-")
-    assert world.await_ready("rmodel", name)["path"] == "nlp/mood.bin"
+    eventually(lambda: world.await_ready("rmodel", name).get("path") == "nlp/mood.bin")
 
     world.remote.commit({"dvc.yaml": dvc_yaml()})
     eventually(lambda: set(models(world)) == {"nlp:mood"}, patience=40)

@@ -150,7 +150,7 @@ def test_a_flood_of_words_from_a_hook_is_cut_and_cleaned(house: House) -> None:
 
 
 def is_stalled_alone(world: World, name: str) -> bool:
-    items = world.kubectl.json("get", "-n", world.namespace, "mver")["items"]
+    items = world.items("mver")
     stalled = [
         item["metadata"]["name"]
         for item in items

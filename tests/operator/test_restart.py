@@ -10,12 +10,12 @@ from tests.cluster.kubectl import eventually
 from tests.operator.gate import Gate
 from tests.operator.world import World
 
-KINDS = "rmodel,mver,stage"
+KINDS = ("rmodel", "mver", "stage")
 
 
-def objects(world: World, kinds: str = KINDS) -> dict[str, dict[str, Any]]:
-    items = world.kubectl.json("get", "-n", world.namespace, kinds)["items"]
-    return {f"{item['kind']}/{item['metadata']['name']}": item for item in items}
+def objects(world: World, *kinds: str) -> dict[str, dict[str, Any]]:
+    found = world.items(*(kinds or KINDS))
+    return {f"{item['kind']}/{item['metadata']['name']}": item for item in found}
 
 
 def nothing_pending(world: World) -> bool:
@@ -152,7 +152,7 @@ def test_killed_again_and_again_it_loses_and_doubles_nothing(world: World) -> No
 
 def test_a_restart_with_nothing_to_do_writes_nothing_at_all(world: World) -> None:
     full_house(world)
-    before, tags = objects(world, f"{KINDS},events"), world.remote.tags()
+    before, tags = objects(world, *KINDS, "events"), world.remote.tags()
     for end in (world.operator.stop, world.operator.kill):
         end()
         world.operator.start()
@@ -163,7 +163,7 @@ def test_a_restart_with_nothing_to_do_writes_nothing_at_all(world: World) -> Non
         ]
         assert sum(writes) == 0
     assert world.remote.tags() == tags
-    after = objects(world, f"{KINDS},events")
+    after = objects(world, *KINDS, "events")
     assert versions_of(after) == versions_of(before)
 
 
@@ -198,7 +198,7 @@ def test_an_empty_cluster_and_an_old_repository_give_every_status_back(world: Wo
             "patch", "-n", world.namespace, "stage", stage, "--type=merge",
             "-p", '{"metadata":{"finalizers":null}}',
         )  # fmt: skip
-    world.kubectl("delete", "-n", world.namespace, KINDS, "--all")
+    world.kubectl("delete", "-n", world.namespace, ",".join(KINDS), "--all")
     world.apply(*(bare(item) for item in before.values()))
 
     world.operator.start()

@@ -62,7 +62,7 @@ def test_two_hundred_models_of_one_repository_are_recorded_in_a_few_pushes(world
     world.apply(*models, *versions)
 
     def recorded() -> bool:
-        items = world.kubectl.json("get", "-n", world.namespace, "mver")["items"]
+        items = world.items("mver")
         return all(item.get("status", {}).get("registered") for item in items)
 
     eventually(recorded, patience=120)

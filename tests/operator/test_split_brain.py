@@ -78,8 +78,7 @@ def start(*operators: OperatorProcess) -> None:
 
 
 def listed(world: World) -> list[Object]:
-    found: list[Object] = world.kubectl.json("get", "-n", world.namespace, "mver,stage")["items"]
-    return found
+    return world.items("mver", "stage")
 
 
 def is_done(item: Object) -> bool:

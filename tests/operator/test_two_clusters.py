@@ -42,7 +42,7 @@ def adopt_all(world: World) -> None:
 
 def shown(world: World, kind: str) -> dict[str, str]:
     """Version or stage of each adopted object, and what its status says of it."""
-    found = world.kubectl.json("get", kind, "-n", world.namespace, "-l", ADOPTED)["items"]
+    found = world.items(kind, selector=ADOPTED)
     return {
         o["spec"].get("version") or o["spec"]["stage"]: (
             o.get("status", {}).get("current", {}).get("version")

@@ -120,5 +120,4 @@ def appears(world: World, version: str) -> bool:
 
 
 def shown(world: World) -> set[str]:
-    found = world.kubectl.json("get", "mver", "-n", world.namespace)["items"]
-    return {version["spec"]["version"] for version in found}
+    return {version["spec"]["version"] for version in world.items("mver")}

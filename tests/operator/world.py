@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.cluster.kubectl import Kubectl, eventually
 from tests.cluster.manifests import model_version, registered_model, stage_assignment
+from tests.cluster.reader import PLACES, reader
 from tests.operator.process import OperatorProcess
 from tests.servers.remote import Remote
 
@@ -63,10 +64,24 @@ class World:
         self.kubectl("delete", "-n", self.namespace, kind, name, f"--wait={str(wait).lower()}")
 
     def get(self, kind: str, name: str) -> Object:
-        return self.kubectl.json("get", "-n", self.namespace, kind, name)
+        found = self._find(kind, name)
+        assert found is not None, f"there is no {kind} {name} in {self.namespace}"
+        return found
 
     def exists(self, kind: str, name: str) -> bool:
-        return self.kubectl.answer("get", "-n", self.namespace, kind, name).code == 0
+        return self._find(kind, name) is not None
+
+    def _find(self, kind: str, name: str) -> Object | None:
+        if kind in PLACES:
+            return reader(self.kubectl.kubeconfig).get(kind, self.namespace, name)
+        answer = self.kubectl.answer("get", "-n", self.namespace, kind, name, "-o", "json")
+        assert answer.code == 0 or "(NotFound)" in answer.err, answer.err
+        return json.loads(answer.out) if answer.code == 0 else None
+
+    def items(self, *kinds: str, selector: str = "") -> list[Object]:
+        """All objects of these kinds in the namespace, or those whose labels are selected."""
+        read = reader(self.kubectl.kubeconfig)
+        return [item for kind in kinds for item in read.list(kind, self.namespace, selector)]
 
     def status(self, kind: str, name: str) -> Object:
         found: Object = self.get(kind, name).get("status", {})
