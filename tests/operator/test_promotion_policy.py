@@ -59,11 +59,11 @@ def condition(world: World, type_: str) -> tuple[str, str]:
 
 def served(world: World) -> str | None:
     """The version that the Deployment runs."""
-    found = world.kubectl.answer(
-        "get", "-n", world.namespace, "deployment", f"{world.name}-prod",
-        "-o", r"jsonpath={.metadata.annotations.playbill\.dev/version}",
-    )  # fmt: skip
-    return found.out.strip() or None if found.code == 0 else None
+    name = f"{world.name}-prod"
+    if not world.exists("deployment", name):
+        return None
+    annotations: dict[str, str] = world.get("deployment", name)["metadata"]["annotations"]
+    return annotations.get("playbill.dev/version")
 
 
 def image(world: World) -> str:
@@ -109,6 +109,35 @@ def test_what_is_followed_is_promoted_when_its_gate_holds(
     assert stage_tags(world) == []
     policy(world, **gate("metrics.accuracy >= 0.95"))
     assert world.await_ready("stage", "follow-prod")["current"]["version"] == "v3.0.0"
+
+
+@pytest.mark.parametrize("how", ["it is followed", "a person assigns it"])
+def test_after_a_rollback_the_next_version_is_judged_and_served(house: House, how: str) -> None:
+    world = house.world("followed" if how == "it is followed" else "assigned")
+    world.model()
+    policy(world, **gate("metrics.accuracy > 0.5"))
+    bytes_ = {"uri": "s3://models/digits", "digest": f"sha256:{'0' * 64}"}
+    template = {"containers": [{"name": "server", "image": "digits", "args": ["${uri}"]}]}
+    wish = {"follow": {"range": "*"}} if how == "it is followed" else {}
+    for number, revision, given in (
+        (1, "main~2", {"artifact": bytes_}),
+        (2, "main~1", {}),  # the template asks for more than this one has
+        (3, "main", {"artifact": bytes_}),
+    ):
+        name = f"{world.name}-v{number}"
+        world.version(name, version=f"v{number}.0.0", revision=revision, **given)
+        world.await_ready("mver", name)
+        if how == "a person assigns it":
+            ada = Person.of(world)
+            ada.gto("assign", "digits", "--version", f"v{number}.0.0", "--stage", "prod")
+        if number == 1:
+            world.stage(rollout={"replicas": 0, "template": {"spec": template}}, **wish)
+        if number == 2:
+            world.await_reason("stage", f"{world.name}-prod", "RolledBack")
+        else:
+            world.await_ready("stage", f"{world.name}-prod")
+            eventually(lambda n=number: served(world) == f"v{n}.0.0")  # type: ignore[misc]
+    assert stage_tags(world) == [f"digits#prod#{number}" for number in (1, 2, 3, 4)]
 
 
 def test_a_pushed_tag_deploys_nothing_that_a_policy_refuses(
