@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL_KUBECONFIG = ROOT / ".local/kubeconfig"
 PYTEST = (sys.executable, "-m", "pytest", "-q")
-# These wait most of the time, each for an operator and a namespace of its own.
+# A file's tests share a server, and those of an operator a namespace; most of their time they wait.
 SIDE_BY_SIDE = (*PYTEST, "-n", "3", "--dist", "loadfile")
 LOCAL = (sys.executable, "-m", "deploy.local")
 DEMO = (sys.executable, "-m", "examples.demo")
@@ -75,8 +75,8 @@ def stages(*, ours: bool, was_up: bool) -> list[Stage]:
     found = [
         Stage("lint", ("make", "lint")),
         Stage("packages", (sys.executable, "-m", "tests.run", "packages"), needed=True),
-        Stage("unit", (*PYTEST, "tests/unit", "tests/simulation")),
-        Stage("git and GTO", (*PYTEST, "tests/git", "tests/conformance", "tests/examples")),
+        Stage("unit", (*SIDE_BY_SIDE, "tests/unit", "tests/simulation")),
+        Stage("git and GTO", (*SIDE_BY_SIDE, "tests/git", "tests/conformance", "tests/examples")),
         Stage("fetching", (*SIDE_BY_SIDE, "tests/fetch")),
     ]
     if ours and not was_up:
