@@ -39,14 +39,21 @@ class Range:
 
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> NpmSpec:
+    plain = " ".join(text.split())
     try:
-        return NpmSpec(_LEADING_V.sub("", _AFTER_OPERATOR.sub("", text.strip())))
-    except ValueError as error:
+        return NpmSpec(_LEADING_V.sub("", _AFTER_OPERATOR.sub("", plain)))
+    except (ValueError, AttributeError) as error:
         raise Stalled(
             "InvalidRange",
             f"follow.range {text!r} is no SemVer range: write it as npm does, such as ^1.2, "
-            f"~1.4.0, 1.x or '>=1.2 <3 || 5.x' ({error})",
+            f"~1.4.0, 1.x, '1.2 - 2.4' or '>=1.2 <3 || 5.x' ({_why(error)})",
         ) from None
+
+
+def _why(error: Exception) -> str:
+    """The parser's own words. It has none for what stands beside a hyphen, and stumbles instead."""
+    words = str(error)
+    return words if words.startswith("Invalid") else "a hyphen stands between two plain versions"
 
 
 def asked_version(intent: StageIntent, artifact: ArtifactView) -> str | None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.ledger.book import NOW, asker, tag, view, written
 
 from playbill.api.errors import Stalled, Waiting
+from playbill.api.stage_assignment import RANGE
 from playbill.ledger import message
 from playbill.ledger.decisions import Settled
 from playbill.ledger.following import Range
@@ -61,6 +66,10 @@ def own(name: str, on: int, at: int, *, uid: str = "") -> TagObject:
         (">=1.2 <3 || 5.x", "v5.0.0", False, True),
         (">=1.2 <3 || 5.x", "v4.0.0", False, False),
         (">= v1.2.0", "v1.2.0", False, True),
+        ("1.2 - 2.0", "v2.0.9", False, True),
+        ("1.2 -  2.0", "v2.0.9", False, True),
+        ("1.2 -  2.0", "v2.1.0", False, False),
+        (" >=1.2   <3  ||  5.x ", "v5.0.0", False, True),
         ("*", "v0.0.1", False, True),
         ("v1.2.3", "v1.2.3+build.7", False, True),
         ("*", "v1.0.0-rc.1", False, False),
@@ -100,6 +109,43 @@ def test_the_highest_registered_version_that_fits_is_promoted(
 ) -> None:
     (found,) = decided(**follow).tags
     assert found.target == f"{target:040x}"
+
+
+@pytest.mark.parametrize(
+    "range_", [">=1.0 - <2.0", "1.0 - latest", "1.0 - ~2", ">1 - 2", "1.0 - 2.0 - 3.0"]
+)
+def test_what_is_no_version_beside_a_hyphen_is_refused_and_explained(range_: str) -> None:
+    found = decided(range=range_)
+    assert isinstance(found, Stalled)
+    assert found.reason == "InvalidRange"
+    assert "a hyphen stands between two plain versions" in found.message
+
+
+PIECES = [
+    "1",
+    "1.2.3",
+    "x",
+    "*",
+    "-rc.1",
+    "+b",
+    " - ",
+    "-",
+    ".",
+    "v",
+    "<",
+    ">=",
+    "~",
+    "^",
+    "||",
+    " ",
+]
+
+
+@given(range_=st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join))
+def test_whatever_the_cluster_admits_is_a_range_or_is_refused(range_: str) -> None:
+    assert re.search(RANGE, range_)
+    with suppress(Stalled):
+        Range(range_, prereleases=False).allows("v1.0.0")
 
 
 def test_nothing_that_fits_keeps_what_is_there() -> None:
