@@ -1,12 +1,13 @@
 """From all that is asked to all that is to be written: one plan for one repository.
 
-Pure: the same intents, ledger and second give the same plan. What to do next for a single
-resource is `decide`; a plan is `decide` for one after the other, in fair order, each
-seeing what the ones before it will have written.
+Pure: the same intents, ledger and second give the same plan, and the log hears of nothing but
+errors that nobody foresaw. What to do next for a single resource is `decide`; a plan is `decide`
+for one after the other, in fair order, each seeing what the ones before it will have written.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -30,10 +31,13 @@ from playbill.ledger.reserved import is_still_asked, number_of
 from playbill.ledger.rollbacks import unrecorded
 from playbill.ledger.stages import decide_stage
 from playbill.ledger.tagobject import TagObject
+from playbill.ledger.unforeseen import unforeseen
 from playbill.ledger.versions import decide_version, refuse_taken_commit
 from playbill.ledger.view import View
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,16 @@ def decide(intent: AnyIntent, view: View, now: int) -> Decision:
         return trouble
 
 
+def decide_guarded(intent: AnyIntent, view: View, now: int) -> Decision:
+    """The same, and an error that nobody foresaw is trouble of this intent alone: what others
+    ask of the repository goes on."""
+    try:
+        return decide(intent, view, now)
+    except Exception as error:
+        logger.exception("deciding on %s failed", intent.asker.resource)
+        return unforeseen(intent, error)
+
+
 def _decide_adopted(intent: AnyIntent, view: View, now: int) -> Decision:
     """What was made from the ledger has nothing to ask of it."""
     decision = decide(replace(intent, read_only=False, pending=None, recorded=None), view, now)
@@ -105,7 +119,7 @@ def make_plan(intents: Iterable[AnyIntent], view: View, now: int) -> Plan:
     steps: list[Step] = []
     decisions: dict[str, Decision] = {}
     for intent in ordered:
-        decision = decisions[intent.asker.uid] = decide(intent, view, now)
+        decision = decisions[intent.asker.uid] = decide_guarded(intent, view, now)
         if isinstance(decision, Write | Repeat):
             view.reckon(intent.artifact, decision.tags)
         if isinstance(decision, Write | Repeat | Withdraw):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.ledger.book import NOW, asker, commit, only, records, tag, view
 
-from playbill.api.errors import Stalled, Waiting
+from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.ledger.decisions import Repeat, Settled, Write
 from playbill.ledger.fold import fold
 from playbill.ledger.intents import (
@@ -257,6 +257,44 @@ def test_deciding_alone_is_deciding_as_the_plan_does() -> None:
     assert {i.asker.uid: decide(i, view(*tags), NOW) for i in intents} == plan.decisions
 
 
+def stumble(*_: Any) -> Any:
+    raise AttributeError("words of a library")
+
+
+@pytest.mark.parametrize(
+    ("decides", "broken", "wish"),
+    [
+        ("decide_stage", stage("prod"), "v1.0.0 for stage prod of m"),
+        ("decide_stage", stage("prod", None), "on stage prod of m"),
+        ("decide_stage", stage("prod", leaving=True), "leaving stage prod of m"),
+        ("decide_stage", stage("prod", None, follow=Follow(range="^1")), "following '^1' on stage"),
+        ("decide_stage", stage("prod", read_only=True), "v1.0.0 for stage prod of m"),
+        ("decide_version", version("a", version="v2.0.0"), "version v2.0.0 of m"),
+        ("decide_version", version("a"), "the next version of m"),
+        ("decide_model", model(), "the deprecation of m"),
+    ],
+)
+def test_an_error_that_nobody_foresaw_is_trouble_of_one_intent_alone(
+    decides: str,
+    broken: AnyIntent,
+    wish: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(f"playbill.ledger.plan.{decides}", stumble)
+    other = model("other") if decides != "decide_model" else version("other", 2)
+    plan = planned([broken, other], tag("m@v1.0.0"), tag("other@v1.0.0", 9))
+    found = plan.decisions[broken.asker.uid]
+    assert isinstance(found, Retry)
+    assert found.reason == "InternalError"
+    assert wish in found.message
+    assert "words of a library" not in found.message
+    assert isinstance(plan.decisions["uid-other"], Write)
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert broken.asker.resource in record.message
+
+
 REQUESTS = st.lists(
     st.tuples(
         st.sampled_from(["m", "n"]),
@@ -278,6 +316,8 @@ def test_whatever_is_asked_a_plan_writes_nothing_that_is_in_trouble(
         for i, (artifact, number, on) in enumerate(requests)
     ]
     plan = planned(intents, *tags)
+    troubles = [d for d in plan.decisions.values() if isinstance(d, Trouble)]
+    assert "InternalError" not in {trouble.reason for trouble in troubles}
     new = names(plan)
     assert len(set(new)) == len(new)
     assert not set(new) & book

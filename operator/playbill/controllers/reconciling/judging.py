@@ -10,7 +10,7 @@ from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.store import Asking
 from playbill.ledger.decisions import Settled
 from playbill.ledger.intents import AnyIntent
-from playbill.ledger.plan import decide
+from playbill.ledger.plan import decide_guarded
 from playbill.ledger.policies.policy import EvidenceNotRead
 from playbill.ledger.view import ArtifactView
 
@@ -68,7 +68,7 @@ def _by_ledger(
     intent: AnyIntent, state: RepositoryState, artifact: ArtifactView, now: int
 ) -> Judgement:
     assert state.view is not None  # noqa: S101 - the caller has looked
-    decision = decide(intent, state.view, now)
+    decision = decide_guarded(intent, state.view, now)
     if isinstance(decision, Trouble) and decision.reason == "TagVanished":
         if state.doubts_absence(intent.asker.uid):
             return Judgement(
