@@ -118,6 +118,47 @@ def test_an_expression_that_would_take_too_much_is_given_up(expression: str, why
     assert why in found.why
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "labels{0}{0}{0} == labels",
+        "['it\\'s']{0}{0}{0} == labels",
+        "[r'\\\\']{0}{0}{0} == labels",
+        "[r'\\d//', R\"'\"]{0}{0}{0} == labels",
+        "['\\\\']{0}{0}{0} == labels",
+        '["""\'//"""]{0}{0}{0} == labels',
+        "[meta.`a//b`]{0}{0}{0} == labels",
+        "labels // don't\n{0}{0}{0} == labels // '",
+        "labels // '''\n{0}{0}{0} == labels // '''",
+        "labels // `\n{0}{0}{0} == labels // `",
+        "['//']{0} + ['//']{0} + ['//']{0} == labels",
+    ],
+)
+@pytest.mark.parametrize(
+    "each",
+    [".map(a, a)", ".//\nmap(a, a)", ". // '\n // \"\n map // `\n (a, a)", ".filter(a, true)"],
+)
+def test_comprehensions_are_counted_whatever_stands_between_them(text: str, each: str) -> None:
+    one_less = text.replace("{0}", each, 2).replace("{0}", "")
+    assert fault(one_less) is None
+    assert "more than 2" in str(fault(text.replace("{0}", each)))
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "'.map(' in labels || '.all(' in labels || \".filter(\" in labels",
+        "!(version in [\"\"\".map(\"\"\", r'.map(', '''.map('''])",
+        "'map' in labels || 'filter' in labels || has(meta.all) || has(meta.exists)",
+        "// all (that is), exists (or not), map (of it)\nversion != ''",
+        "labels.exists(l, l != '') // as .map(, .filter( and .all( would",
+        "version != 'http://' // it's the version",
+    ],
+)
+def test_strings_and_comments_are_no_comprehensions(expression: str) -> None:
+    assert fault(expression) is None
+
+
 def test_the_largest_string_that_can_be_made_stays_small() -> None:
     """Two comprehensions, each with its variable as often as 512 characters allow."""
     many = "+".join(["(a+a+a+a+a+a+a+a)"] * 12)

@@ -36,7 +36,19 @@ VARIABLES: Final[Mapping[str, Any]] = {
 metrics, params, labels and digest, empty while nobody does."""
 
 _ENVIRONMENT = cel.NewEnv(variables=VARIABLES)
-_COMPREHENSION = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|filter|map)\s*\(")
+_COMPREHENSION = re.compile(r"\b(?:all|exists|exists_one|existsOne|filter|map)\s*\(")
+_NO_CODE = re.compile(
+    r"""
+    //[^\n]*                                           # a comment
+    | `[^`]*`                                          # a quoted name
+    | [rR] (?P<raw>\'{3}|"{3}|\'|") .*? (?P=raw)       # a string in which \ is a letter
+    | (?P<quote>\'{3}|"{3}|\'|") (?:\\.|[^\\])*? (?P=quote)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""What CEL's lexer takes in one piece, from left to right as it does: a comment may hold a quote,
+a string may hold `//`, and between a dot and the name of a macro there may be comments. Where
+this sees a piece and CEL none, such as in a string over two lines, nothing compiles."""
 _NOISE = re.compile(r"^[A-Z_]+: (?:ERROR: <input>:)?|\s*\[[A-Z_]+\]\s*$| \(in container ''\)")
 _KEY = re.compile(r'Key not found in map : "?(.*?)"?$')
 
@@ -86,7 +98,7 @@ def _compile(expression: str) -> Any:
     """The compiled expression, or why there is none."""
     if len(expression) > LONGEST:
         return f"it is longer than {LONGEST} characters: use several gates"
-    if len(_COMPREHENSION.findall(expression)) > MOST_COMPREHENSIONS:
+    if _comprehensions(expression) > MOST_COMPREHENSIONS:
         return (
             f"it has more than {MOST_COMPREHENSIONS} of all, exists, exists_one, filter and map: "
             "use several gates"
@@ -95,6 +107,10 @@ def _compile(expression: str) -> Any:
         return _ENVIRONMENT.compile(expression)
     except RuntimeError as error:
         return _words(str(error))
+
+
+def _comprehensions(expression: str) -> int:
+    return len(_COMPREHENSION.findall(_NO_CODE.sub(" ", expression)))
 
 
 def _broken(text: str) -> Broken:
