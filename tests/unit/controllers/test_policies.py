@@ -1,9 +1,13 @@
 """From policies as people write them to rules."""
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from playbill.api.patterns import STAGE_MAX_LENGTH
 from playbill.api.promotion_policy import PromotionPolicy
 from playbill.controllers.inventory.policies import faults_of, rules_for, selects
 from playbill.ledger.policies.policy import After, Rules
@@ -33,6 +37,42 @@ def policy(name: str = "p", **spec: Any) -> PromotionPolicy:
 )
 def test_a_policy_selects(spec: dict[str, Any], model: str, stage: str, answer: bool) -> None:
     assert selects(policy(**spec).spec, model=model, stage=stage) is answer
+
+
+@pytest.mark.parametrize(
+    ("pattern", "stage", "answer"),
+    [
+        ("*", "prod", True),
+        ("**", "prod", True),
+        ("p*", "p", True),
+        ("p*d", "prod", True),
+        ("p*p", "p", False),
+        ("*ro*", "prod", True),
+        ("*do*", "prod", False),
+        ("*o*o*", "prod", False),
+        ("*o*d", "prod/old", True),
+        ("*ab*ab", "ab/ab/ab", True),
+        ("a?*?c", "abc", False),
+        ("a?*?c", "abbc", True),
+        ("*?/eu", "prod/eu", True),
+        ("prod*", "a-prod", False),
+        ("*prod", "prod-a", False),
+    ],
+)
+def test_stars_stand_for_any_text(pattern: str, stage: str, answer: bool) -> None:
+    assert selects(policy(stages=[pattern]).spec, model="digits", stage=stage) is answer
+
+
+@given(pattern=st.text("ab*?", min_size=1, max_size=9), stage=st.text("ab", min_size=1, max_size=9))
+def test_stars_mean_what_they_do_in_a_shell(pattern: str, stage: str) -> None:
+    found = selects(policy(stages=[pattern]).spec, model="digits", stage=stage)
+    assert found is fnmatchcase(stage, pattern)
+
+
+def test_no_pattern_takes_time_without_end() -> None:
+    """Each star might end at each letter: to try them all would take longer than anybody lives."""
+    hostile = policy(stages=["*a" * 45 + "*-b"])
+    assert not selects(hostile.spec, model="digits", stage="a" * STAGE_MAX_LENGTH)
 
 
 def test_rules_are_read_in_the_order_of_their_names() -> None:
