@@ -118,7 +118,7 @@ def test_after_a_rollback_the_next_version_is_judged_and_served(house: House, ho
     policy(world, **gate("metrics.accuracy > 0.5"))
     bytes_ = {"uri": "s3://models/digits", "digest": f"sha256:{'0' * 64}"}
     template = {"containers": [{"name": "server", "image": "digits", "args": ["${uri}"]}]}
-    wish = {"follow": {"range": "*"}} if how == "it is followed" else {}
+    wish: Object = {"follow": {"range": "*"}} if how == "it is followed" else {}
     for number, revision, given in (
         (1, "main~2", {"artifact": bytes_}),
         (2, "main~1", {}),  # the template asks for more than this one has
