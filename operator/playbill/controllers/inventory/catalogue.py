@@ -199,7 +199,7 @@ class Catalogue:
         state = self.state_of(model)
         adopted = is_adopted(resource)
         if not isinstance(resource, RegisteredModel) and not adopted:
-            refuse_claimed(resource, filter(self._may_own, self.twins(resource)))
+            refuse_claimed(resource, filter(self.may_own, self.twins(resource)))
         meta = resource.metadata
         intent = intent_of(
             resource,
@@ -228,7 +228,7 @@ class Catalogue:
         intent = replace(intent, oversight=Oversight(model=model, rules=rules, evidence=evidence))
         return with_evidence(intent, state.view, state) if state.view else intent
 
-    def _may_own(self, resource: Asking) -> bool:
+    def may_own(self, resource: Asking) -> bool:
         """Whether the object's claim counts: an adopted one has none, nor has one of whoever
         cannot read the repository, lest a namespace should squat on what is not its own."""
         model = self.model_of(resource)
@@ -253,7 +253,7 @@ class Catalogue:
             meta = same.metadata
             for assignment in self._store.assignments(meta.namespace, meta.name):
                 own = meta.namespace == here
-                if has(assignment, version) and (own or self._may_own(assignment)):
+                if has(assignment, version) and (own or self.may_own(assignment)):
                     name = assignment.metadata.name
                     yield name if own else f"{meta.namespace}/{name}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from playbill.api.errors import Stalled, Trouble
@@ -53,7 +54,8 @@ class Finalizer:
             state = catalogue.state_of(model)
         except Trouble:
             return True
-        if is_hopeless(state.trouble) or _has_heir(assignment, catalogue.twins(assignment)):
+        claimants = filter(catalogue.may_own, catalogue.twins(assignment))
+        if is_hopeless(state.trouble) or _has_heir(assignment, claimants):
             return True
         return await self._is_terminating(meta.namespace)
 
@@ -88,9 +90,9 @@ class Finalizer:
         self.shell.store.put("StageAssignment", raw)
 
 
-def _has_heir(assignment: StageAssignment, twins: list[Asking]) -> bool:
+def _has_heir(assignment: StageAssignment, claimants: Iterable[Asking]) -> bool:
     """Another object claims the stage: ownership passes to it, or is its already."""
     return any(
-        twin.metadata.uid != assignment.metadata.uid and twin.metadata.deletion_timestamp is None
-        for twin in twins
+        each.metadata.uid != assignment.metadata.uid and each.metadata.deletion_timestamp is None
+        for each in claimants
     )
