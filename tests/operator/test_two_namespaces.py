@@ -49,3 +49,20 @@ def adopted(world: World, model: str) -> list[str]:
     """The stages of a model that have an object of the operator's own."""
     found = world.kubectl.json("get", "stage", "-n", world.namespace, "-l", "playbill.dev/adopted")
     return [each["spec"]["stage"] for each in found["items"] if each["spec"]["model"] == model]
+
+
+def test_a_version_is_deregistered_once_no_other_namespace_names_it(
+    spaces: tuple[World, World],
+) -> None:
+    here, there = spaces
+    here.model("shared", repository={"interval": "1h"})
+    here.version("shared-v1", model="shared", version="v1.0.0", revision="main~1")
+    here.await_ready("mver", "shared-v1")
+    there.model("shared", repository={"interval": "1h"})
+    there.stage("shared-dev", model="shared", stage="dev", version="v1.0.0", suspend=True)
+    there.await_ready("rmodel", "shared")
+    here.patch("mver", "shared-v1", {"deregistered": True})
+    here.await_said("mver", "shared-v1", "InUse", f"{there.namespace}/shared-dev names it")
+    there.delete("stage", "shared-dev")
+    here.await_reason("mver", "shared-v1", "Deregistered")
+    assert "shared@v1.0.0!" in here.tags()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.unit.controllers.objects import raw_model, raw_version
+from tests.unit.controllers.objects import raw_model, raw_stage, raw_version
 
 from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
@@ -107,3 +107,19 @@ async def test_what_went_before_the_listing_told_of_it_does_not_come_back() -> N
     watch.tell_model()
     watch.reactions.hear()
     assert await watch.queued() == set()
+
+
+async def test_a_version_to_be_deregistered_hears_of_assignments_in_all_namespaces() -> None:
+    watch = Watch()
+    stage = raw_stage(meta={"namespace": "there", "uid": "s"}, model="copy", version="v1.0.0")
+    there = raw_model("copy", artifact="digits", meta={"namespace": "there", "uid": "c"})
+    withdrawn = raw_version(meta={"uid": "v"}, version="v1.0.0", deregistered=True)
+    watch.tell_model()
+    watch.reactions.changed("RegisteredModel", there, gone=False)
+    watch.reactions.changed("ModelVersion", withdrawn, gone=False)
+    watch.reactions.changed("ModelVersion", raw_version("v2"), gone=False)
+    watch.reactions.changed("StageAssignment", stage, gone=False)
+    watch.reactions.hear()
+    await watch.queued()
+    watch.reactions.changed("StageAssignment", stage, gone=True)
+    assert await watch.queued() == {VERSION}

@@ -184,14 +184,22 @@ class Reactions:
                 parts = self.store.of_model(meta.namespace, meta.name)
                 return [*parts, *self._homes(resource)]
             case StageAssignment():
-                siblings = self.store.of_model(meta.namespace, resource.spec.model)
-                waiting = filter(_waits_for_stages, siblings)
                 self._recount(resource)
+                waiting = self._awaiting(resource)
                 return [*self._catalogue.twins(resource), *waiting, *self._adopters(resource)]
             case ModelVersion():
                 stages = self.store.assignments(meta.namespace, resource.spec.model)
                 readers = stages if _declares(resource) else []
                 return [*self._catalogue.twins(resource), *readers, *self._adopters(resource)]
+
+    def _awaiting(self, assignment: StageAssignment) -> list[Resource]:
+        """The versions to be deregistered, in any namespace: each waits until no assignment of
+        its model names it."""
+        model = self._catalogue.model_of(assignment)
+        same = self._catalogue.same_models(model) if model else []
+        places = [(each.metadata.namespace, each.metadata.name) for each in same]
+        parts = [part for place in places for part in self.store.of_model(*place)]
+        return [p for p in parts if isinstance(p, ModelVersion) and p.spec.deregistered]
 
     def _overseen(self, policy: PromotionPolicy) -> list[Resource]:
         """The assignments that a policy speaks of, and those that it may have held up before."""
@@ -251,8 +259,3 @@ def _declares(version: ModelVersion) -> bool:
     """Whether a version says what renderings and policies take from it."""
     spec = version.spec
     return any(each is not None for each in (spec.artifact, spec.metrics, spec.params))
-
-
-def _waits_for_stages(resource: Resource) -> bool:
-    """A version that is to be deregistered waits until no assignment names it."""
-    return isinstance(resource, ModelVersion) and resource.spec.deregistered
