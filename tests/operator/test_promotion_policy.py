@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.cluster.kubectl import eventually
 from tests.cluster.manifests import manifest, rollout
+from tests.cluster.model_service import grant
 from tests.conformance.ssh_key import SshKey
 from tests.operator.house import House
 from tests.operator.person import Person
@@ -171,6 +172,35 @@ def test_a_pushed_tag_deploys_nothing_that_a_policy_refuses(
     world.delete("policy", "pushed")
     world.await_ready("stage", "pushed-prod")
     assert image(world) == "server:v1.0.0"
+
+
+@pytest.mark.parametrize("what", ["deployment", "configmap"])
+def test_a_version_whose_tag_was_moved_is_judged_as_another(house: House, what: str) -> None:
+    """Nobody gets by the policies with other bytes under the name of what is served."""
+    world = house.world(f"moved-{what}")
+    name, good, bad = f"{world.name}-prod", "refs/heads/main", "refs/heads/main~2"
+    if what == "configmap":
+        grant(world.kubectl, world.namespace, "configmaps")
+    values = {"version": "${version}", "commit": "${commit}"}
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": values}
+    policy(world, **gate("metrics.accuracy >= 0.95"))
+    for tag in ("digits@v1.0.0", "digits#prod#1"):
+        world.remote.tag(tag, good)
+    world.model()
+    world.stage(rollout=rollout(replicas=0) if what == "deployment" else {"manifests": [config]})
+    world.await_ready("stage", name)
+    before = world.get(what, name)["metadata"]["resourceVersion"]
+
+    for tag in ("digits@v1.0.0", "digits#prod#2"):
+        world.remote.tag(tag, bad)
+    world.look()
+    world.await_said("stage", name, "GateFailed", "accuracy 0.91 < 0.95")
+    assert world.get(what, name)["metadata"]["resourceVersion"] == before
+    if what == "deployment":
+        world.delete("deployment", name)
+        world.patch("stage", name, {"message": "and now it is gone"})
+        world.await_said("stage", name, "GateFailed", "accuracy 0.91 < 0.95")
+        assert not world.exists("deployment", name)
 
 
 def test_a_tag_that_agrees_with_the_spec_authorises_nothing(

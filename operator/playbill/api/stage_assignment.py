@@ -158,6 +158,9 @@ class WorkloadStatus(Model):
     version: Annotated[
         str | None, Field(max_length=256, description="The version that its pods are to run.")
     ] = None
+    commit: Annotated[
+        str | None, Field(max_length=64, description="The commit of what its pods are to run.")
+    ] = None
     pods: Annotated[
         str | None, Field(max_length=32, description="Ready and updated pods of those wanted.")
     ] = None

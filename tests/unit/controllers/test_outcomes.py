@@ -25,13 +25,13 @@ def condition(type_: str, status: str, reason: str = "Reason") -> dict[str, Any]
 
 
 def assignment(
-    *conditions: dict[str, Any], serves: str = "v1.0.0", labels: dict[str, str] | None = None,
+    *conditions: dict[str, Any], serves: str = "c" * 40, labels: dict[str, str] | None = None,
     **spec: Any,
 ) -> StageAssignment:  # fmt: skip
     current = {
         "version": "v1.0.0", "commit": "c" * 40, "tag": "digits#prod#4", "since": TIME, "by": "x",
     }  # fmt: skip
-    workload = {"kind": "Deployment", "name": "digits-prod", "version": serves, "pods": "1/1"}
+    workload = {"kind": "Deployment", "name": "digits-prod", "commit": serves, "pods": "1/1"}
     return StageAssignment.model_validate(
         {
             "metadata": {"name": "digits-prod", "namespace": "ml", "labels": labels or {}},
@@ -52,7 +52,7 @@ RECORDED = condition("Recorded", "True")
         (assignment(RECORDED, suspend=True), None),
         (assignment(RECORDED), PLAIN),
         (assignment(RECORDED, condition("RolledOut", "Unknown")), PLAIN),
-        (assignment(RECORDED, condition("RolledOut", "True"), serves="v0.9.0"), PLAIN),
+        (assignment(RECORDED, condition("RolledOut", "True"), serves="d" * 40), PLAIN),
     ],
 )
 def test_nothing_is_told_before_it_is_known(
@@ -69,7 +69,7 @@ def test_a_version_is_available_since_its_rollout_ended() -> None:
 
 
 def test_a_failure_tells_its_reason_whatever_still_serves() -> None:
-    given = assignment(RECORDED, condition("RolledOut", "False", "Refused"), serves="v0.9.0")
+    given = assignment(RECORDED, condition("RolledOut", "False", "Refused"), serves="d" * 40)
     found = served(given, given.status)
     assert found is not None
     assert (found.outcome, found.reason, found.message) == ("failed", "Refused", "words")

@@ -97,6 +97,15 @@ def test_a_failure_can_be_overcome_and_be_taken_back() -> None:
     assert outcome(seen(FAILED, old=old, back="m#prod#2", now=80)[0])[0] == "RolledBack"
 
 
+@pytest.mark.parametrize(("verdict", "took"), [(FAILED, "12s"), (DONE, None)])
+def test_what_the_ledger_says_was_taken_back_took_as_long_as_its_failure(
+    verdict: Verdict, took: str | None
+) -> None:
+    old = StageAssignmentStatus(history=seen(verdict))
+    told = with_outcomes(history(record()), old, tag=None, verdict=None, taken_back=None, now=900)
+    assert outcome(told[1]) == ("RolledBack", took, "CrashLoop: exit code 7")
+
+
 def current(name: str) -> CurrentVersion:
     return CurrentVersion(version="v2.0.0", commit=commit(2), tag=name, since="")
 

@@ -153,7 +153,7 @@ class Round:
             case = promotion(intent, over, view, version=version, now=now)
         elif assignment.spec.rollout is not None:
             workload = assignment.status.workload
-            running = workload.version if workload else None
+            running = workload.commit if workload else None
             case = following(intent, view, running=running, now=now)
         try:
             return tuple(check(over.rules, case)) if case is not None else ()

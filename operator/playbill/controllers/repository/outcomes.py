@@ -50,7 +50,7 @@ def served(assignment: StageAssignment, status: StageAssignmentStatus) -> Served
             reason=rolled_out.reason,
             message=rolled_out.message,
         )
-    if status.workload is None or status.workload.version != status.current.version:
+    if status.workload is None or status.workload.commit != status.current.commit:
         return plain
     return Served(
         stage=spec.stage,

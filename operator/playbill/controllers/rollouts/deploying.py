@@ -20,7 +20,7 @@ def refused(
     """What the policies have against it; EvidenceNotRead when a pass has to read something first,
     which is asked for.
 
-    `running` is the commit, or the version, that the workload runs; None when there is none.
+    `running` is the commit that the workload runs; None when there is none.
     """
     state = judgement.state
     if (

@@ -123,13 +123,16 @@ class Rollouts:
         return replace(serving, held=why)
 
     def running(self, assignment: StageAssignment) -> str | None:
-        """The version that the workload runs by our own status, for whoever may change a
-        Deployment may write anything there; its commit, where the Deployment agrees."""
-        known = assignment.status.workload.version if assignment.status.workload else None
+        """The commit that the workload runs by our own status, for whoever may change a Deployment
+        may write anything there, and a version's tag may be moved. Where the status has only the
+        version, as operators before wrote it, a Deployment of that version is believed."""
+        known = assignment.status.workload
+        if known is None or known.commit is not None:
+            return known.commit if known else None
         live = self.applying.workloads.live(assignment)
-        noted = live["metadata"].get("annotations", {}) if live else {}
-        agrees = known is not None and noted.get(f"{GROUP}/version") == known
-        return noted.get(f"{GROUP}/commit", known) if agrees else known
+        noted: dict[str, str] = live["metadata"].get("annotations", {}) if live else {}
+        agrees = known.version is not None and noted.get(f"{GROUP}/version") == known.version
+        return noted.get(f"{GROUP}/commit") if agrees else None
 
     async def remove(self, assignment: StageAssignment) -> None:
         """Take the workload away, if it is ours."""
@@ -169,6 +172,7 @@ class Rollouts:
         serving = Serving(
             verdict=verdict,
             version=rendering.version,
+            commit=rendering.commit,
             revision=kept,
             objects=merged(live.places, before),
         )
@@ -187,7 +191,7 @@ class Rollouts:
         rollout, before = assignment.spec.rollout, assignment.status.workload
         if rollout is None or rollout.fetch is None:
             return serving
-        if before is not None and before.sha256 and before.version == serving.version:
+        if before is not None and before.sha256 and before.commit == serving.commit:
             return replace(serving, digest=before.digest, sha256=before.sha256)
         pods = await self.applying.workloads.pods(assignment, live.objects[0])
         found = worst_outcome(pods)
@@ -218,6 +222,7 @@ class Rollouts:
         return Serving(
             verdict=verdict,
             version=version,
+            commit=known.commit if known else None,
             revision=_kept(assignment),
             objects=merged(made(assignment)),
         )

@@ -84,7 +84,9 @@ def _carried(entry: HistoryEntry, before: HistoryEntry | None) -> HistoryEntry:
     if before is None or before.outcome is None:
         return entry
     if entry.outcome is not None and entry.outcome != before.outcome:
-        return entry.model_copy(update={"duration": before.duration})
+        # what was available first had another rollout since, which no tag began
+        took = before.duration if before.outcome == "Failed" else None
+        return entry.model_copy(update={"duration": took})
     kept = {"outcome": before.outcome, "duration": before.duration, "reason": before.reason}
     return entry.model_copy(update=kept)
 

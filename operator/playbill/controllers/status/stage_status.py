@@ -31,7 +31,7 @@ SHA256 = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """What the workload of an assignment does; `version` is what its pods are to run.
+    """What the workload of an assignment does; `version` and `commit` are what its pods are to run.
 
     `revision` holds the last healthy state; `digest` and `sha256` are what rollout.fetch found;
     `back` says that a rollout failed and is, or is about to be, taken back, `told` that the
@@ -42,6 +42,7 @@ class Serving:
 
     verdict: Verdict
     version: str | None
+    commit: str | None = None
     revision: str | None = None
     digest: str | None = None
     sha256: str | None = None
@@ -157,6 +158,7 @@ def _workload(assignment: StageAssignment, serving: Serving | None) -> WorkloadS
         kind=first.kind if first else "Deployment",
         name=first.name if first else assignment.metadata.name,
         version=serving.version,
+        commit=serving.commit,
         pods=serving.verdict.pods or None,
         revision=serving.revision,
         digest=cut_or_none(serving.digest, NAME),

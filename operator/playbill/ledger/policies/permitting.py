@@ -53,8 +53,8 @@ def refuse_rollout(
 ) -> Trouble | None:
     """What the policies have against the workload's following who holds the stage now.
 
-    `running` is the commit or the version that the workload runs, None when there is none.
-    What runs already is never judged again.
+    `running` is the commit that the workload runs, None when there is none. What runs already is
+    never judged again.
     """
     case = following(intent, view, running=running, now=now)
     if case is None or intent.oversight is None:
@@ -111,7 +111,7 @@ def following(intent: StageIntent, view: View, *, running: str | None, now: int)
     judged: it runs that already, or nobody holds it."""
     over, artifact = intent.oversight, view.artifact(intent.artifact)
     winner = artifact.winner(intent.stage)
-    if over is None or winner is None or running in (winner.version, winner.commit):
+    if over is None or winner is None or running == winner.commit:
         return None
     return Case(
         model=over.model,
