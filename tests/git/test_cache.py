@@ -1,5 +1,6 @@
 """The cache of mirrors: what is shared, and what goes first."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,18 @@ def test_a_mirror_of_very_many_refs_is_packed_when_it_is_given_back(
     with cache.borrow(namespace="team", url=url, credentials=ANONYMOUS) as mirror:
         assert len(mirror.fetched.tags) == 1100
         assert mirror.read(commit, ["a"]) == {"a": b"x"}
+
+
+def test_a_mirror_that_nobody_has_used_for_long_keeps_its_directory_alone(
+    tmp_path: Path, git: Git, urls: list[RemoteUrl], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a token that is renewed each hour there would be more and more of them."""
+    cache = MirrorCache(tmp_path / "cache", size_limit_bytes=1 << 30, git=git)
+    now = time.monotonic()
+    for hour in range(5):
+        monkeypatch.setattr("playbill.git.cache.time.monotonic", lambda h=hour: now + h * 4000)
+        token = Credentials.from_secret({"bearerToken": str(hour).encode()})
+        with cache.borrow(namespace="team", url=urls[0], credentials=token):
+            pass
+    assert len(cache._mirrors) == 1
+    assert use(cache, urls[1]).is_dir()

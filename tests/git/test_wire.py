@@ -240,6 +240,27 @@ def test_an_answer_to_a_push_that_is_none_leaves_open_what_became_of_it(
     assert mirror.push([tag("m@v1", commit)]).landed == {"m@v1"}
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (packet("\3error: bad object 1234\nfatal: it is corrupt\n"), "bad object 1234"),
+        (packet("ERR Repository is corrupt"), "Repository is corrupt"),
+    ],
+)
+def test_what_a_server_says_of_its_objects_is_not_about_the_mirror(
+    gateway: Gateway, mirror: Mirror, commit: str, said: bytes, words: str
+) -> None:
+    mirror.push([tag("m@v0", commit)])
+    made = mirror.directory.stat().st_ino
+    asked = len(gateway.asked)
+    kind = {"Content-Type": PUSHED}
+    gateway.suffer(Fault(on="receive-pack", status=200, headers=kind, body=said))
+    found = trouble(lambda: mirror.push([tag("m@v1", commit)]))
+    assert (found.reason, words in found.message) == ("PushUnanswered", True)
+    assert len([each for each in gateway.asked[asked:] if each.startswith("POST")]) == 1
+    assert mirror.directory.stat().st_ino == made
+
+
 def test_a_page_in_answer_to_a_push_leaves_open_what_became_of_it(
     gateway: Gateway, mirror: Mirror, commit: str
 ) -> None:
@@ -257,7 +278,15 @@ def test_what_a_server_says_reaches_nobody_with_its_control_characters(
     assert "no[31m tags on Fridays" in str(refused)
 
 
-@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n",
+    ],
+)
 def test_a_server_that_drips_is_given_up_in_time(
     mirror_of: MakeMirror, hasty_git: Git, head: bytes
 ) -> None:

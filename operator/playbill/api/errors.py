@@ -11,6 +11,8 @@ word that a condition and an Event carry; the message is for the person who
 reads them, and holds no secret.
 """
 
+from typing import Self
+
 
 class Trouble(Exception):  # noqa: N818 - a fate, not an error class
     """Trouble with a reason (a condition's CamelCase word) and a message for people."""
@@ -19,6 +21,12 @@ class Trouble(Exception):  # noqa: N818 - a fate, not an error class
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+    def kept(self) -> Self:
+        """Itself, to be remembered: without the frames that it came through, for what they hold,
+        such as all that a server has answered, would stay as long."""
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+        return self
 
 
 class Stalled(Trouble):

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,15 +21,20 @@ from playbill.git.credentials import Credentials
 from playbill.git.mirror import Mirror
 from playbill.git.url import RemoteUrl
 
+IDLE_SECONDS = 3600.0
+"""What a mirror knows beside its directory is read again when it was not used for so long."""
+
 _OURS = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(slots=True)
 class _Kept:
-    """A mirror's directory: bytes on disk, and when it was last used (a growing number)."""
+    """A mirror's directory: bytes on disk, and when it was last used (a growing number, and the
+    second of a clock that never goes back)."""
 
     size: int
     used: int
+    at: float = 0.0
 
 
 class MirrorCache:
@@ -68,8 +74,9 @@ class MirrorCache:
             with self._lock:
                 self._users[name] -= 1
                 self._uses += 1
-                self._kept[name] = _Kept(size=size, used=self._uses)
+                self._kept[name] = _Kept(size=size, used=self._uses, at=time.monotonic())
                 self._evict()
+                self._let_go()
 
     @property
     def size(self) -> int:
@@ -94,6 +101,14 @@ class MirrorCache:
             self._users.pop(name, None)
             mirror = self._mirrors.pop(name, None) or self._stranger(name)
             mirror.remove()
+
+    def _let_go(self) -> None:
+        """Keep no more than the directories of those that nobody has used for long: a token that
+        is renewed each hour has a mirror of its own each time."""
+        long_ago = time.monotonic() - IDLE_SECONDS
+        for name in [name for name in self._mirrors if not self._users[name]]:
+            if name in self._kept and self._kept[name].at < long_ago:
+                del self._mirrors[name]
 
     def _stranger(self, name: str) -> Mirror:
         """A mirror that this process has not used: only its directory is known."""

@@ -158,7 +158,7 @@ class Credentials:
             lines.append(f"extraHeader = {_quoted(f'Authorization: {self.authorization}')}")
         if self.ca:
             lines.append(f"sslCAInfo = {_quoted(str(_write(directory / 'ca.crt', self.ca)))}")
-        if addresses:
+        if addresses and ":" not in url.host:  # curl's grammar has no such host, nor need to ask
             port = url.port or DEFAULT_PORTS[url.scheme]
             lines += ["[http]", f"curloptResolve = {url.host}:{port}:{','.join(addresses)}"]
         return "\n".join([*lines, ""])
@@ -254,7 +254,7 @@ def _seconds(wish: str) -> float:
         return float(wish[:9])
     try:
         date = parsedate_to_datetime(wish)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     aware = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
     return max(0.0, (aware - datetime.now(UTC)).total_seconds())

@@ -230,7 +230,8 @@ _TABLE = (
 
 # Only git's own lines count: a server that is damaged says the same with `remote:` before it.
 _CORRUPT = re.compile(
-    r"^(?!remote:).*(?:not a git repository|missing (?:object|blob|necessary)|bad object"
+    r"^(?!remote:|fatal: remote error:).*"
+    r"(?:not a git repository|missing (?:object|blob|necessary)|bad object"
     r"|object file .* is empty|is corrupt|corrupt loose|packfile .*(?:cannot|not match|invalid)"
     r"|unable to read (?:tree|sha1|[0-9a-f]{40})|data stream error|bad (?:config|signature|tree)"
     r"|could not read [0-9a-f]{40}|all necessary objects|invalid sha1 pointer"

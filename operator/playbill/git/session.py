@@ -125,6 +125,8 @@ class Session:
             body += chunk
             if len(body) > self._settings.output_limit:
                 raise too_much(operation, self._settings.output_limit)
+        if connection.expired:  # an answer that ends with the connection looks whole then
+            raise TimeoutError
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
         if response.headers.get_content_type() != question.expects:
@@ -163,6 +165,7 @@ class _Connection(http.client.HTTPConnection):
         self.addresses = addresses or [url.host]
         self.context = context
         self.expired = False
+        self._wire: socket.socket | None = None
         self.rested = 0.0
         self._seconds = float(CONNECT_SECONDS)
 
@@ -170,10 +173,10 @@ class _Connection(http.client.HTTPConnection):
         """Raises OSError when no address takes us, or the server is not the one it should be."""
         sock = self._reach()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = sock
+        self.sock = self._wire = sock
         if self.context is not None:
             # the handshake comes after, so that whoever keeps time finds the socket here
-            self.sock = tls = self.context.wrap_socket(
+            self.sock = self._wire = tls = self.context.wrap_socket(
                 sock, server_hostname=self.host, do_handshake_on_connect=False
             )
             tls.do_handshake()
@@ -205,10 +208,12 @@ class _Connection(http.client.HTTPConnection):
             timer.cancel()
 
     def _expire(self) -> None:
+        """Shut down what is being read, though `http.client` has let go of it already where the
+        server said that it would close the connection."""
         self.expired = True
-        if self.sock is not None:
+        if self._wire is not None:
             with contextlib.suppress(OSError):  # not TLS's own, which another thread is reading by
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._wire, socket.SHUT_RDWR)
 
     @property
     def is_fresh(self) -> bool:

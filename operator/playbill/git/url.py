@@ -21,7 +21,10 @@ _FORBIDDEN = re.compile(r"[^\x21-\x7e]|[$`\\\"'<>|;]")
 _SCP_LIKE = re.compile(
     r"(?:(?P<user>[^@:/]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]+):(?P<path>.+)"
 )
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|[0-9A-Fa-f:.]+")
+# A dot at its end would make it another name to curl than the one whose addresses were checked.
+_HOST = re.compile(
+    r"(?!.*\.\.)(?!.*[^.]{64})[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+(?<!\.)"
+)
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@+-]*")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -108,12 +111,12 @@ def _parse_full(url: str) -> RemoteUrl:
     path = unquote(parts.path)
     if _FORBIDDEN.search(path.replace(" ", "_")):
         raise _invalid("its path hides characters that are not allowed")
-    host = (parts.hostname or "").rstrip(".")
+    host = parts.hostname or ""
     if scheme == "file":
         return _file(url, host=host, path=path)
     _check_names(host=host, user=parts.username or "", path=path.lstrip("/"))
     return RemoteUrl(
-        text=url,
+        text=scheme + url[len(scheme) :],
         scheme=scheme,
         user=parts.username or "",
         host=host,
@@ -132,7 +135,7 @@ def _parse_scp_like(url: str) -> RemoteUrl:
     match = _SCP_LIKE.fullmatch(url)
     if match is None:
         raise _invalid("give https://host/path, ssh://user@host/path or user@host:path")
-    host = match["host"].strip("[]").lower().rstrip(".")
+    host = match["host"].strip("[]").lower()
     _check_names(host=host, user=match["user"] or "", path=match["path"])
     return RemoteUrl(
         text=url, scheme="ssh", user=match["user"] or "", host=host, port=None, path=match["path"]
@@ -141,7 +144,7 @@ def _parse_scp_like(url: str) -> RemoteUrl:
 
 def _check_names(*, host: str, user: str, path: str) -> None:
     if not _HOST.fullmatch(host):
-        raise _invalid("its host is not a host name or an address")
+        raise _invalid("its host is not a host name, without a dot at its end, or an address")
     if user and not _USER.fullmatch(user):
         raise _invalid("its user holds characters that are not allowed")
     if path.startswith("-"):

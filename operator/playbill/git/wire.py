@@ -9,6 +9,7 @@ gitprotocol-pack(5).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -170,12 +171,14 @@ class Wire:
             _post("git-receive-pack", body, {}, harmless=False), operation="push"
         )
         said = ""
+        for line in itertools.islice(read_lines(answer), 1):
+            _check_refusal(self._scrub(line))
         if "side-band-64k" in asked:
             bands = read_bands(read_packets(answer))
             answer = bands.content
-            said = self._scrub("".join(f"remote: {line}\n" for line in bands.progress.splitlines()))
-            if bands.failure:
-                raise classify(f"{said}fatal: {self._scrub(bands.failure)}", 128)
+            said = _as_remote(self._scrub(bands.progress))
+            if bands.failure:  # as git has it: what is said of objects there is not about ours
+                raise classify(said + _as_remote(self._scrub(bands.failure)), 128)
         return _judge(answer, said, [tag.name for tag in tags])
 
 
@@ -201,6 +204,11 @@ def _judge(report: bytes, said: str, names: Sequence[str]) -> Mapping[str, Resul
     if results is None:
         raise GarbledError("no word of some tags")
     return results
+
+
+def _as_remote(words: str) -> str:
+    """What a server says, as git shows it."""
+    return "".join(f"remote: {line}\n" for line in words.splitlines())
 
 
 def _check_refusal(line: str) -> None:

@@ -151,6 +151,7 @@ def test_scrubbing_leaves_what_a_person_needs() -> None:
         ("Retry-After: Sun, 06 Nov 2994 08:49:37 GMT", LONGEST_WISH),
         ("Retry-After: 99999999999999", LONGEST_WISH),
         ("Retry-After: soon", 0.0),
+        ("Retry-After: Sun, 99999999999 Nov 1994 08:49:37 GMT", 0.0),
         ("Server: x", None),
     ],
 )

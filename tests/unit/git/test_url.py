@@ -29,7 +29,7 @@ def refusal(url: str, policy: UrlPolicy = STRICT) -> str:
         "ssh://git@git.example.com/team/models.git",
         "ssh://git.example.com:22/team/models",
         "git@git.example.com:team/models.git",
-        "git@git.example.com.:/team/models.git",
+        "HTTPS://git.example.com/team/models.git",
         "https://git.example.com/te%61m/models.git",
     ],
 )
@@ -76,6 +76,11 @@ def test_what_differs_keeps_its_own_identity(url: str, canonical: str) -> None:
         "https://exämple.com/x",
         "https:///x",
         "https://-x.example.com/x",
+        "https://example.com./x",
+        "https://example.com.:8443/x",
+        "git@example.com.:x",
+        "https://a..example.com/x",
+        "https://" + "a" * 64 + ".example.com/x",
         "ssh://-oProxyCommand=id/x",
         "ssh://-x@example.com/x",
         "git@-oProxyCommand=id:x",
@@ -98,6 +103,11 @@ def test_a_url_that_could_mean_something_else_is_refused(url: str) -> None:
 )
 def test_a_transport_that_runs_programs_or_is_not_known_is_refused(url: str) -> None:
     assert refusal(url, OPEN) in {"TransportNotAllowed", "InvalidURL"}
+
+
+def test_git_gets_a_scheme_as_it_knows_it() -> None:
+    text = parse_url("HTTPS://git.example.com/Team/models", policy=OPEN).text
+    assert text == "https://git.example.com/Team/models"
 
 
 def test_files_are_for_those_who_were_started_to_allow_them() -> None:

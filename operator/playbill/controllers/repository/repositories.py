@@ -244,7 +244,7 @@ class Repositories:
         found = (self._store.get(key) for key in state.under_way)
         resource = next((r for r in found if r and r.metadata.uid == uid), None)
         if resource is not None:
-            state.rejected[uid] = (resource.metadata.generation, trouble)
+            state.rejected[uid] = (resource.metadata.generation, trouble.kept())
 
     def _rivals(self, model: RegisteredModel) -> set[ObjectKey]:
         """What other namespaces claim of the same model: a claim counts while one can read."""
@@ -296,7 +296,7 @@ class Repositories:
                 "%s: %s", state.key, trouble.message,
                 extra={"reason": trouble.reason, "repository": state.url.canonical},
             )  # fmt: skip
-            state.trouble = trouble
+            state.trouble = trouble.kept()
             for key in {key for model in site.models for key in self._rivals(model)}:
                 self._wake(key)
         for home in site.homes:
