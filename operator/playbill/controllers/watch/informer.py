@@ -8,8 +8,9 @@ wait at each of them, which takes minutes of 10,000; so the first listing is our
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -19,11 +20,13 @@ import kopf
 
 from playbill.controllers.inventory.keys import Kind
 from playbill.controllers.inventory.kinds import RESOURCES
-from playbill.controllers.watch.session import session
+from playbill.controllers.watch.session import Turn, Turns, session
 from playbill.kube.client import Kube
 from playbill.kube.login import connection_info
 from playbill.kube.resources import DEPLOYMENTS, SERVICES, Resource
 from playbill.rollout.render import ASSIGNMENT_LABEL
+
+logger = logging.getLogger(__name__)
 
 MOST_NEWS = 200
 """Changes that are heard in one turn of the operator's loop."""
@@ -65,6 +68,7 @@ class Informer:
             for namespace in namespaces or (None,)
         }
         self._known: set[str] = set()
+        self._turns: Turns = defaultdict(Turn)
         self._news: deque[Callable[[], object]] = deque()
         self._called = False
         self._registry = kopf.OperatorRegistry()
@@ -121,13 +125,16 @@ class Informer:
         for _ in range(MOST_NEWS):
             if not self._news:
                 return
-            self._news.popleft()()
+            try:
+                self._news.popleft()()
+            except Exception:  # what comes behind it has to be heard as well
+                logger.exception("a change was not understood")
         self._loop.call_soon(self._hear)
 
     def _register(self) -> None:
         async def login(**_: Any) -> kopf.AiohttpSession:
             info = await connection_info(self._kube)
-            return session(info, kinds=self._listings, listed=self._has_listed)
+            return session(info, kinds=self._listings, listed=self._has_listed, turns=self._turns)
 
         kopf.on.login(registry=self._registry)(login)
         for kind in RESOURCES:

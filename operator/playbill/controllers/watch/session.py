@@ -30,23 +30,30 @@ EXPIRED = ERROR + b',"object":{"code":410}}\n'
 
 
 def session(
-    info: kopf.ConnectionInfo, *, kinds: Container[str], listed: Callable[[str], None]
+    info: kopf.ConnectionInfo,
+    *,
+    kinds: Container[str],
+    listed: Callable[[str], None],
+    turns: Turns,
 ) -> kopf.AiohttpSession:
-    """For a handler of `kopf.on.login`. `kinds` are the paths that are listed and watched.
+    """For a handler of `kopf.on.login`. `kinds` are the paths that are listed and watched, and
+    `turns` are those of the sessions before it as well.
 
     `listed` is told of the path before Kopf reads any of it: what is listed from then on is newer.
     """
+    requests = _Requests(kinds, listed, turns)
     connections = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
         headers=info.as_http_headers(),
         proxy=info.proxy_url,
-        middlewares=(_Requests(kinds, listed).send,),
+        middlewares=(requests.send,),
     )
+    requests.connections = connections
     return kopf.AiohttpSession(server=info.server, aiohttp_session=connections)
 
 
 @dataclass(slots=True)
-class _Turn:
+class Turn:
     """When the next request for the same may be sent."""
 
     earliest: float = 0.0
@@ -61,11 +68,17 @@ class _Turn:
         self.earliest = now() + self.pause
 
 
+Turns = defaultdict[tuple[str, bool], Turn]
+"""By path, and whether it is watched."""
+
+
 class _Requests:
-    def __init__(self, kinds: Container[str], listed: Callable[[str], None]) -> None:
+    connections: aiohttp.ClientSession
+
+    def __init__(self, kinds: Container[str], listed: Callable[[str], None], turns: Turns) -> None:
         self._kinds = kinds
         self._listed = listed
-        self._turns: dict[tuple[str, bool], _Turn] = defaultdict(_Turn)
+        self._turns = turns
 
     async def send(
         self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
@@ -76,6 +89,10 @@ class _Requests:
             return await send(request)
         if "continue" not in request.url.query:
             await self._turns[path, watches].take()
+        if self.connections.closed:
+            # Another was answered 401 meanwhile, and Kopf has logged in anew. By these very words
+            # it knows that this request has to be sent again; aiohttp fails in a way that ends it.
+            raise RuntimeError("Session is closed")
         answer = await send(request)
         if answer.status in LEFT_TO_KOPF:
             return answer
