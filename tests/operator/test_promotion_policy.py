@@ -19,6 +19,7 @@ from tests.conformance.ssh_key import SshKey
 from tests.operator.house import House
 from tests.operator.person import Person
 from tests.operator.world import World
+from tests.servers.api_gate import ApiGate
 
 Object = dict[str, Any]
 
@@ -248,6 +249,27 @@ def test_a_missing_metric_is_named_and_may_be_declared_but_not_overruled(
     world.await_said("stage", "declared-prod", "GateFailed", "v3.0.0 has no metric f1")
     world.patch("mver", "declared-v3", {"metrics": {"f1": "0.85"}})
     world.await_ready("stage", "declared-prod")
+
+
+def test_what_is_declared_of_a_number_that_is_allotted_counts_as_soon_as_it_has_one(
+    idle_world: World, tmp_path: Path
+) -> None:
+    """The tag is there before the status says whose number it is: so long nobody knows."""
+    world = idle_world
+    with ApiGate(world.operator.kubeconfig, tmp_path) as door:
+        world.operator.kubeconfig = door.kubeconfig
+        world.operator.start()
+        policy(world, **gate("metrics.f1 > 0.5"))
+        world.model()
+        world.stage(follow={})
+        world.await_reason("stage", "digits-prod", "Empty")
+        told = door.hold("PATCH", '"version":"v0.0.1"')
+        world.version("first", revision="main", metrics={"f1": "0.9"})
+        told.arrives()
+        world.await_said("stage", "digits-prod", "GateFailed", "v0.0.1 has no metric f1")
+        told.let_go()
+        assert world.await_ready("stage", "digits-prod")["current"]["version"] == "v0.0.1"
+        world.operator.stop()
 
 
 def test_a_challenger_is_compared_with_who_holds_the_stage(

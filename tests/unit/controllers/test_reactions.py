@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from tests.unit.controllers.objects import raw_model, raw_stage, raw_version
 
 from playbill.controllers.inventory.catalogue import Catalogue
@@ -18,6 +19,7 @@ from playbill.metrics import Metrics
 
 MODEL = ObjectKey("RegisteredModel", "ns", "digits")
 VERSION = ObjectKey("ModelVersion", "ns", "v1")
+STAGE = ObjectKey("StageAssignment", "ns", "digits-prod")
 
 
 class Watch:
@@ -123,3 +125,34 @@ async def test_a_version_to_be_deregistered_hears_of_assignments_in_all_namespac
     await watch.queued()
     watch.reactions.changed("StageAssignment", stage, gone=True)
     assert await watch.queued() == {VERSION}
+
+
+ALLOTTED = {"version": "v0.0.1"}
+METRICS = {"metrics": {"f1": "0.9"}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "before", "after", "woken"),
+    [
+        pytest.param(METRICS, {}, ALLOTTED, {STAGE}, id="a number is allotted"),
+        pytest.param({}, {}, ALLOTTED, set(), id="to what declares nothing"),
+        pytest.param(METRICS, ALLOTTED, {**ALLOTTED, "tag": "t"}, set(), id="it stays the same"),
+        pytest.param(METRICS | ALLOTTED, {}, ALLOTTED, set(), id="it was asked for"),
+    ],
+)
+async def test_what_is_declared_of_an_allotted_number_is_heeded_once_our_own_write_tells_it(
+    spec: Any, before: Any, after: Any, woken: set[ObjectKey]
+) -> None:
+    watch = Watch()
+    written = raw_version(meta={"uid": "v", "resourceVersion": "2"}, status=after, **spec)
+    watch.tell_model()
+    watch.reactions.changed("StageAssignment", raw_stage(), gone=False)
+    watch.reactions.changed(
+        "ModelVersion", raw_version(meta={"uid": "v"}, status=before, **spec), gone=False
+    )
+    watch.reactions.hear()
+    await watch.queued()
+    watch.store.put("ModelVersion", written)  # as what answers a write of ours
+    assert await watch.queued() == woken
+    watch.reactions.changed("ModelVersion", written, gone=False)
+    assert await watch.queued() == set()

@@ -7,7 +7,7 @@ pass never works on a state that is older than what it wrote itself.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -54,9 +54,14 @@ def slot_of(resource: ModelVersion | StageAssignment) -> str | None:
 
 
 class Store:
-    """The objects, with the few ways of finding them that the passes need."""
+    """The objects, with the few ways of finding them that the passes need.
+
+    `claimed` hears of a version that claims another number than before, whoever told of it: a
+    number that is allotted comes by a write of our own, and that is no news to the informer.
+    """
 
     def __init__(self) -> None:
+        self.claimed: Callable[[ModelVersion], None] = lambda _: None
         self._objects: dict[ObjectKey, Resource] = {}
         self._of_model: dict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._stages_of: dict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
@@ -88,6 +93,8 @@ class Store:
             self._unlink(key, old)
         self._objects[key] = new
         self._link(key, new)
+        if isinstance(new, ModelVersion) and _claims_another(new, old):
+            self.claimed(new)
         return old, new
 
     def drop(self, key: ObjectKey, uid: str) -> Resource | None:
@@ -248,6 +255,10 @@ def _discard(groups: dict[Group, set[ObjectKey]], group: Group, key: ObjectKey) 
     groups[group].discard(key)
     if not groups[group]:
         del groups[group]
+
+
+def _claims_another(new: ModelVersion, old: Resource | None) -> bool:
+    return isinstance(old, ModelVersion) and slot_of(old) != slot_of(new)
 
 
 def _is_same(known: ObjectMeta, meta: Mapping[str, Any]) -> bool:

@@ -62,6 +62,7 @@ class Reactions:
         self._told: dict[ObjectKey, Identity] = {}
         self._news: set[ObjectKey] = set()
         self._heard = asyncio.Event()
+        store.claimed = self._claimed
 
     @property
     def heard(self) -> bool:
@@ -188,9 +189,18 @@ class Reactions:
                 waiting = self._awaiting(resource)
                 return [*self._catalogue.twins(resource), *waiting, *self._adopters(resource)]
             case ModelVersion():
-                stages = self.store.assignments(meta.namespace, resource.spec.model)
-                readers = stages if _declares(resource) else []
+                readers = self._readers(resource)
                 return [*self._catalogue.twins(resource), *readers, *self._adopters(resource)]
+
+    def _claimed(self, version: ModelVersion) -> None:
+        """From now on what a version declares counts for its number."""
+        self._wake(self._readers(version))
+
+    def _readers(self, version: ModelVersion) -> list[StageAssignment]:
+        """The assignments that what a version declares may matter to."""
+        if not _declares(version):
+            return []
+        return self.store.assignments(version.metadata.namespace, version.spec.model)
 
     def _awaiting(self, assignment: StageAssignment) -> list[Resource]:
         """The versions to be deregistered, in any namespace: each waits until no assignment of
