@@ -11,6 +11,8 @@ from tests.operator.person import Person
 from tests.operator.world import World
 from tests.servers.remote import Remote
 
+from playbill.api.times import timestamp
+
 
 def put_tag(
     remote: Remote,
@@ -180,6 +182,39 @@ def test_a_tag_from_the_future_is_not_outbid(house: House) -> None:
     world.await_ready("stage", "skewed-prod")
     world.patch("stage", "skewed-prod", {"version": "2.0.0"})
     assert world.await_ready("stage", "skewed-prod")["current"]["tag"] == "digits#prod#3"
+
+
+def test_what_a_tag_from_the_future_holds_up_goes_on_when_its_time_has_come(house: House) -> None:
+    """Each kind in a repository of its own, where nothing else has anything looked at."""
+    changed, deleted, withdrawn, deprecated = worlds = [
+        served(house, f"patient-{what}") for what in ("stage", "end", "version", "model")
+    ]
+    for world in worlds:
+        world.model(repository={"interval": "1h"})
+        world.await_ready("rmodel", world.name)
+    future = int(time.time()) + 20
+    for world, back in ((changed, 1), (deleted, 0), (deprecated, 1)):
+        put_tag(world.remote, "digits#prod#2", target=commit_of(world, back), seconds=future)
+    put_tag(withdrawn.remote, "digits@v3.0.0", target=commit_of(withdrawn, 2), seconds=future)
+    withdrawn.look()
+    eventually(lambda: "v3.0.0" in withdrawn.status("rmodel", withdrawn.name)["latestVersion"])
+
+    changed.patch("stage", f"{changed.name}-prod", {"version": "2.0.0"})
+    deleted.delete("stage", f"{deleted.name}-prod", wait=False)
+    withdrawn.version("patient-v3", version="3.0.0", deregistered=True)
+    deprecated.patch("rmodel", deprecated.name, {"deprecated": True})
+    said = ("ClockSkew", f"dated {timestamp(future)}", "wait until its time has come")
+    changed.await_said("stage", f"{changed.name}-prod", *said)
+    deleted.await_said("stage", f"{deleted.name}-prod", *said)
+    withdrawn.await_said("mver", "patient-v3", *said)
+    deprecated.await_said("rmodel", deprecated.name, *said)
+
+    changed.await_ready("stage", f"{changed.name}-prod")
+    eventually(lambda: not deleted.exists("stage", f"{deleted.name}-prod"))
+    withdrawn.await_reason("mver", "patient-v3", "Deregistered")
+    deprecated.await_reason("rmodel", deprecated.name, "Deprecated")
+    assert changed.tags()[:3] == ["digits#prod#1", "digits#prod#2", "digits#prod#3"]
+    assert "prod" not in deleted.gto_json("show")["digits"]["stage"]
 
 
 def deployed(world: World, name: str) -> dict[str, Any]:

@@ -15,12 +15,16 @@ from typing import Self
 
 
 class Trouble(Exception):  # noqa: N818 - a fate, not an error class
-    """Trouble with a reason (a condition's CamelCase word) and a message for people."""
+    """Trouble with a reason (a condition's CamelCase word) and a message for people.
 
-    def __init__(self, reason: str, message: str) -> None:
+    `after` is in how many seconds to look again, where that is known.
+    """
+
+    def __init__(self, reason: str, message: str, *, after: float | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.after = after
 
     def kept(self) -> Self:
         """Itself, to be remembered: without the frames that it came through, for what they hold,
@@ -30,7 +34,7 @@ class Trouble(Exception):  # noqa: N818 - a fate, not an error class
 
 
 class Stalled(Trouble):
-    """The user must act; retrying the same input cannot help."""
+    """The user must act; retrying the same input cannot help, unless time can: `after`."""
 
 
 class Waiting(Trouble):
@@ -38,8 +42,4 @@ class Waiting(Trouble):
 
 
 class Retry(Trouble):
-    """A passing fault; `after` is the server's own wish in seconds, when it gave one."""
-
-    def __init__(self, reason: str, message: str, *, after: float | None = None) -> None:
-        super().__init__(reason, message)
-        self.after = after
+    """A passing fault; `after` may be the server's own wish."""

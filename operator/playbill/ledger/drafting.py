@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from playbill.api.errors import Retry, Stalled
+from playbill.api.times import timestamp
 from playbill.ledger import message
 from playbill.ledger.events import LedgerEvent
 from playbill.ledger.grammar import TagName
@@ -15,6 +16,9 @@ from playbill.ledger.view import Author, View, is_ours
 FARTHEST_AHEAD = 5
 """Seconds that a tag may be ahead of the clock. A tag far ahead would silently outvote
 what people write in the meantime (measured: 1,000 s nullified a later `gto assign`)."""
+
+LONGEST_WAIT = 3600
+"""Seconds after which to look again at the latest, for meanwhile a clock may be set right."""
 
 UNASKED = "rollback from "
 """How the reason of a tag begins that nobody asked for: it bears no person's name."""
@@ -59,23 +63,26 @@ def next_second(*, view: View, last: int, now: int, events: tuple[LedgerEvent, .
     """The second of the next tag: now, but later than `last`, the newest that it must exceed.
 
     Raises Retry to wait when that is too far ahead of the clock, and Stalled (ClockSkew)
-    when a foreign tag from the future is what stands in the way.
+    when a foreign tag from the future is what stands in the way: both say when to look again.
     """
     second = max(now, last + 1)
     ahead = second - now
     if ahead <= FARTHEST_AHEAD:
         return second
+    wait = float(min(ahead - FARTHEST_AHEAD, LONGEST_WAIT))
     culprit = next((e for e in reversed(events) if e.seconds == last), None)
     if culprit is not None and not is_ours(culprit, view.author.cluster):
         raise Stalled(
             "ClockSkew",
-            f"the tag {culprit.tag} of {culprit.tagger} is dated {ahead} s in the future, and what "
-            "is written after it must be later: remove that tag, or wait until its time has come",
+            f"the tag {culprit.tag} of {culprit.tagger} is dated {timestamp(last)}, in the future, "
+            "and what is written after it must be later: remove that tag, or wait until its time "
+            "has come",
+            after=wait,
         )
     raise Retry(
         "ClockSkew",
-        f"waiting {ahead - FARTHEST_AHEAD} s for the clock: tags must be later than the last one",
-        after=float(ahead - FARTHEST_AHEAD),
+        f"waiting for the clock, as tags must be later than the last one of {timestamp(last)}",
+        after=wait,
     )
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from tests.unit.ledger.book import NOW, asker, commit, only, tag, trailers, view, written
 
-from playbill.api.errors import Retry, Stalled, Waiting
+from playbill.api.errors import Retry, Stalled, Trouble, Waiting
+from playbill.api.times import timestamp
 from playbill.ledger import message
 from playbill.ledger.decisions import Repeat, Settled, Write
-from playbill.ledger.intents import Reservation, StageIntent
+from playbill.ledger.intents import Asker, Reservation, StageIntent
 from playbill.ledger.plan import decide, make_plan
 from playbill.ledger.stages import MOST_AT_ONCE
-from playbill.ledger.tagobject import TagObject
+from playbill.ledger.tagobject import LATEST_SECOND, TagObject
 
 ME = asker("StageAssignment", "m-prod")
 OTHER = asker("StageAssignment", "other-prod")
@@ -90,6 +91,24 @@ def test_a_foreign_tag_from_the_future_is_the_users_to_remove() -> None:
     assert isinstance(found, Stalled)
     assert found.reason == "ClockSkew"
     assert "m#prod#1 of Ada" in found.message
+
+
+@pytest.mark.parametrize("by", [OTHER, None], ids=["ours", "foreign"])
+def test_until_a_tag_s_time_has_come_the_same_is_said_and_then_it_goes_on(by: Asker | None) -> None:
+    skewed = tag("m#prod#1", 2, NOW + 60, by=by)
+    first, later = (decided(intent(), skewed, now=now) for now in (NOW, NOW + 50))
+    assert isinstance(first, Trouble)
+    assert timestamp(NOW + 60) in first.message
+    assert first.message == later.message
+    assert (first.after, later.after) == (56.0, 6.0)
+    assert isinstance(decided(intent(), skewed, now=NOW + 56), Write)
+
+
+def test_a_time_far_off_is_not_waited_for_at_once() -> None:
+    found = decided(intent(), tag("m#prod#1", 2, LATEST_SECOND - 1))
+    assert isinstance(found, Stalled)
+    assert "9999-12-31T23:59:58Z" in found.message
+    assert found.after == 3600.0
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from playbill.api.errors import Retry
 from playbill.api.model_version import ModelVersion, ModelVersionStatus
 from playbill.controllers.inventory.store import key_of
 from playbill.controllers.reconciling.judging import Judgement
@@ -48,7 +47,7 @@ class ModelVersions:
         current = await self.shell.reporter.report(version, status, settled=settled)
         if not current:
             return 0.0
-        return judgement.trouble.after if isinstance(judgement.trouble, Retry) else None
+        return judgement.trouble.after if judgement.trouble else None
 
     def _registered(
         self, version: ModelVersion, known: VersionState, judgement: Judgement, summary: Summary

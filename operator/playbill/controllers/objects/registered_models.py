@@ -32,7 +32,7 @@ class RegisteredModels:
         again = await self._report(model, judgement)
         if await self._adopt(model, judgement):
             return again
-        return CONFLICT_SECONDS if again is None else again
+        return CONFLICT_SECONDS if again is None else min(again, CONFLICT_SECONDS)
 
     async def _adopt(self, model: RegisteredModel, judgement: Judgement) -> bool:
         if judgement.state is None:
@@ -45,7 +45,9 @@ class RegisteredModels:
             return None
         status = model_status(model, self._facts(model, judgement), summary, now=time.time())
         settled = judgement.settled is not None
-        return None if await self.shell.reporter.report(model, status, settled=settled) else 0.0
+        if not await self.shell.reporter.report(model, status, settled=settled):
+            return 0.0
+        return judgement.trouble.after if judgement.trouble else None
 
     def _facts(self, model: RegisteredModel, judgement: Judgement) -> ModelFacts:
         state = judgement.state

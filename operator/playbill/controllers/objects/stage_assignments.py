@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from playbill.api.errors import Retry, Trouble
+from playbill.api.errors import Trouble
 from playbill.api.model_version import ModelVersion
 from playbill.api.stage_assignment import (
     FINALIZER,
@@ -137,8 +137,9 @@ class StageAssignments:
             measure_stage(self.shell.metrics, assignment, judgement.artifact, status)
         count_rollback(self.shell.metrics, assignment, serving)
         self._let_go(assignment, status)
-        looks = [_next_look(serving), _retried(judgement.trouble)]
-        looks += [_retried(serving.held)] if serving else []
+        looks = [_next_look(serving)]
+        troubles = (judgement.trouble, serving.held if serving else None)
+        looks += [trouble.after for trouble in troubles if trouble is not None]
         return min((look for look in looks if look is not None), default=None)
 
     async def _leave(self, assignment: StageAssignment) -> float | None:
@@ -168,10 +169,6 @@ class StageAssignments:
                 state = catalogue.state_of(same)
                 state.candidates.add(key_of(part))
                 self.shell.look(state.key)
-
-
-def _retried(trouble: Trouble | None) -> float | None:
-    return trouble.after if isinstance(trouble, Retry) else None
 
 
 def _next_look(serving: Serving | None) -> float | None:
