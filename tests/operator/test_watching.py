@@ -110,6 +110,22 @@ def test_a_kind_that_is_not_served_for_a_moment_is_watched_again(behind: Behind)
     world.await_ready("stage", "unserved-prod", patience=BOUND)
 
 
+def test_a_login_that_is_over_while_another_watch_waits_its_turn_is_made_anew(
+    behind: Behind,
+) -> None:
+    """All watches share a session, which is closed then."""
+    world, door = behind.model("login"), behind.door
+    known = len(door.watches[DEPLOYMENTS])
+    door.answer(DEPLOYMENTS, Reply.NOTHING, times=4)
+    door.end(DEPLOYMENTS, End.RESET)
+    eventually(lambda: len(door.watches[DEPLOYMENTS]) >= known + 4, patience=BOUND)
+    door.answer(STAGES, Reply.UNAUTHORIZED)
+    door.end(STAGES, End.RESET)
+    eventually(lambda: len(door.watches[DEPLOYMENTS]) >= known + 5, patience=BOUND)
+    world.stage(version=V1)
+    world.await_ready("stage", "login-prod", patience=BOUND)
+
+
 @pytest.mark.parametrize("reply", [Reply.PASSED_ON, *HAS_EXPIRED])
 def test_what_came_changed_and_went_without_a_watch_is_reconciled(
     behind: Behind, reply: Reply

@@ -35,6 +35,8 @@ class Reply(Enum):
     """410 as the status of HTTP."""
     NOT_SERVED = auto()
     """404, as if there were no such kind."""
+    UNAUTHORIZED = auto()
+    """401, as for a token whose time is over."""
     FAILED = auto()
     """200, and an error other than 410 as its only event."""
     NOTHING = auto()
@@ -130,6 +132,8 @@ class WatchGate(ApiGate):
                 return _answer(watch.writer, "410 Gone", TOO_OLD)
             case Reply.NOT_SERVED:
                 return _answer(watch.writer, "404 Not Found", FAILURE | {"code": 404})
+            case Reply.UNAUTHORIZED:
+                return _answer(watch.writer, "401 Unauthorized", FAILURE | {"code": 401})
             case Reply.FAILED:
                 event = {"type": "ERROR", "object": FAILURE | {"code": 500}}
                 return _answer(watch.writer, "200 OK", event)
