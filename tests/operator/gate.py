@@ -1,4 +1,5 @@
-"""A git server that holds the first push until it is told to go on."""
+"""A git server that holds the first push until it is told to go on, for a minute at most: not all
+who held it tell it so, and it would go on looking for as long as the machine is up."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from tests.servers.remote import Remote
 _SCRIPT = """
 if mkdir '{place}/taken' 2>/dev/null; then
   : > '{place}/reached'
-  while [ ! -e '{place}/open' ]; do sleep 0.02; done
+  for _ in $(seq 3000); do [ -e '{place}/open' ] && break; sleep 0.02; done
   : > '{place}/passed'
 fi
 """

@@ -225,7 +225,7 @@ class NotesGate:
             self.hook,
             f"grep -q refs/notes/ || exit 0\nmkdir '{self.place}/taken' 2>/dev/null || exit 0\n"
             f": > '{self.place}/reached'\n"
-            f"while [ ! -e '{self.place}/open' ]; do sleep 0.02; done\n",
+            f"for _ in $(seq 3000); do [ -e '{self.place}/open' ] && break; sleep 0.02; done\n",
         )
 
     def await_push(self) -> None:
