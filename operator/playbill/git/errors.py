@@ -98,8 +98,9 @@ _TABLE = (
     _row(
         Stalled,
         "AuthenticationFailed",
-        "The server does not accept the credentials. Check the Secret that secretRef names: "
-        "username and password, bearerToken, or identity and known_hosts.",
+        "The server does not accept the credentials, or asks for some. Check the Secret that "
+        "secretRef names, or make one and set repository.secretRef if there is none: username and "
+        "password, bearerToken, or identity and known_hosts.",
         r"authentication failed",
         r"could not read (?:username|password)",
         r"permission denied \(",

@@ -166,7 +166,7 @@ def check_address(
         raise Stalled(
             "AddressNotAllowed",
             f"{url.host} has a private, loopback or link-local address. Use a public host, or "
-            "start the operator so that private addresses are allowed.",
+            "start the operator with --allow-private-addresses.",
         )
     return list(addresses)
 
