@@ -4,6 +4,7 @@ Each test has a repository and a model of its own; three commits with accuracies
 0.96 are on main.
 """
 
+import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -79,6 +80,14 @@ def claim(world: World, **annotations: str) -> None:
     world.kubectl(
         "annotate", "-n", world.namespace, "deployment", f"{world.name}-prod", "--overwrite", *said
     )
+
+
+def forget_commit(world: World) -> None:
+    """The status as an operator wrote it that did not know of this field."""
+    world.kubectl(
+        "patch", "-n", world.namespace, "stage", f"{world.name}-prod", "--subresource=status",
+        "--type=merge", "-p", json.dumps({"status": {"workload": {"commit": None}}}),
+    )  # fmt: skip
 
 
 def test_a_spec_is_refused_with_the_values_until_the_policy_changes(
@@ -195,13 +204,62 @@ def test_a_version_whose_tag_was_moved_is_judged_as_another(house: House, what: 
     for tag in ("digits@v1.0.0", "digits#prod#2"):
         world.remote.tag(tag, bad)
     world.look()
-    world.await_said("stage", name, "GateFailed", "accuracy 0.91 < 0.95")
+    runs = world.remote.git("rev-parse", good)
+    still = f"; v1.0.0 of commit {runs[:12]} is served still"
+    world.await_said("stage", name, "GateFailed", "accuracy 0.91 < 0.95", still)
     assert world.get(what, name)["metadata"]["resourceVersion"] == before
+    status = world.status("stage", name)
+    assert status["workload"]["commit"] == runs
+    assert [entry.get("outcome") for entry in status["history"]] == [None, "Available"]
     if what == "deployment":
         world.delete("deployment", name)
         world.patch("stage", name, {"message": "and now it is gone"})
         world.await_said("stage", name, "GateFailed", "accuracy 0.91 < 0.95")
         assert not world.exists("deployment", name)
+
+
+def test_what_an_older_operator_had_ready_is_not_judged_again(
+    registered: Callable[[str], World],
+) -> None:
+    world = registered("older")
+    world.stage(version="v1.0.0", rollout=rollout(replicas=0))
+    world.await_ready("stage", "older-prod")
+    policy(world, **gate("metrics.accuracy >= 0.95"))
+    world.await_ready("policy", "older")
+    world.operator.stop()
+    world.delete("deployment", "older-prod")
+    forget_commit(world)
+    world.operator.start()
+    world.look()
+    eventually(lambda: served(world) == "v1.0.0")
+    eventually(lambda: "commit" in world.status("stage", "older-prod")["workload"])
+    world.await_ready("stage", "older-prod")
+
+
+def test_of_which_commit_a_workload_is_no_deployment_tells(house: House) -> None:
+    """An older operator left a status that does not, and somebody may change Deployments."""
+    world = house.world("claimed")
+    policy(world, **gate("metrics.accuracy >= 0.95"))
+    for tag in ("digits@v1.0.0", "digits#prod#1"):
+        world.remote.tag(tag, "refs/heads/main")
+    world.model()
+    world.stage(rollout=rollout(replicas=0))
+    world.await_ready("stage", "claimed-prod")
+    for tag in ("digits@v1.0.0", "digits#prod#2"):
+        world.remote.tag(tag, "refs/heads/main~2")
+    world.look()
+    world.await_reason("stage", "claimed-prod", "GateFailed")
+
+    world.operator.stop()
+    forget_commit(world)
+    good, bad = (world.remote.git("rev-parse", f"refs/heads/{r}") for r in ("main", "main~2"))
+    claim(world, commit=bad)
+    world.operator.start()
+    world.look()
+    world.patch("stage", "claimed-prod", {"message": "it runs already, does it not?"})
+    world.await_said("stage", "claimed-prod", "GateFailed", "accuracy 0.91 < 0.95")
+    pods = world.get("deployment", "claimed-prod")["spec"]["template"]["metadata"]
+    assert pods["annotations"]["playbill.dev/commit"] == good
 
 
 def test_a_tag_that_agrees_with_the_spec_authorises_nothing(

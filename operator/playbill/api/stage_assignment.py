@@ -33,6 +33,7 @@ from playbill.api.registered_model import ModelName
 from playbill.api.rollout import ROLLOUT_RULES, Rollout
 
 RANGE = r"^[-0-9A-Za-z.*^~<>=| +]+$"
+COMMIT = r"^[0-9a-f]{40}$"
 
 
 class Follow(Model):
@@ -159,7 +160,13 @@ class WorkloadStatus(Model):
         str | None, Field(max_length=256, description="The version that its pods are to run.")
     ] = None
     commit: Annotated[
-        str | None, Field(max_length=64, description="The commit of what its pods are to run.")
+        str | None,
+        Field(
+            max_length=40,
+            pattern=COMMIT,
+            description="The commit of that version: policies are not asked again about what "
+            "runs already, and a version's tag can be moved.",
+        ),
     ] = None
     pods: Annotated[
         str | None, Field(max_length=32, description="Ready and updated pods of those wanted.")

@@ -336,6 +336,31 @@ def test_the_parts_tell_apart_what_is_recorded_and_what_is_rolled_out() -> None:
     assert found.observed_generation == -1
 
 
+@pytest.mark.parametrize(
+    ("runs", "recorded", "outcome", "stays"),
+    [
+        (commit(1), commit(1), "Available", "v1.0.0 of commit 000000000000 is served still"),
+        (commit(7), commit(7), None, "v1.0.0 of commit 000000000000 is served still"),
+        (None, None, None, "v1.0.0 is served still"),
+        ("HEAD", None, None, "v1.0.0 of commit HEAD is served still"),
+    ],
+)
+def test_what_runs_under_the_name_of_who_holds_the_stage_is_told_apart_by_its_commit(
+    runs: str | None, recorded: str | None, outcome: str | None, stays: str
+) -> None:
+    refused = Stalled("GateFailed", "policy p: accuracy 0.91 < 0.95")
+    serving = Serving(
+        verdict=RolledOut("1 pod", "1/1"), version="v1.0.0", commit=runs, held=refused
+    )
+    found = stage_status(stage(), artifact=book(), recorded=RECORDED, serving=serving, now=NOW)
+    assert found.workload is not None
+    assert found.workload.commit == recorded
+    assert found.history[0].outcome == outcome
+    ready = found.condition("Ready")
+    assert ready is not None
+    assert ready.message.endswith(f"0.91 < 0.95; {stays}")
+
+
 def test_a_stage_tells_who_holds_it_and_what_happened_newest_first() -> None:
     more = [tag(f"digits#prod#{n}", 1 + n % 2, 50 + n) for n in range(10, 22)]
     left = tag("digits#prod!#30", 1, 90)

@@ -17,7 +17,7 @@ from playbill.ledger.plan import decide
 from playbill.ledger.policies.evidence import Evidence, Signed, Traits
 from playbill.ledger.policies.gates import Gate
 from playbill.ledger.policies.holding import Held, time_held
-from playbill.ledger.policies.permitting import JUST_RECORDED, lacking, refuse_rollout
+from playbill.ledger.policies.permitting import JUST_RECORDED, Running, lacking, refuse_rollout
 from playbill.ledger.policies.policy import After, EvidenceNotRead, Oversight, Rules
 from playbill.ledger.policies.windows import Window
 from playbill.ledger.tagobject import TagObject
@@ -274,7 +274,7 @@ def test_the_longest_stay_counts(tags: list[TagObject], held: Held | None) -> No
 
 def refusal(
     *rules: Rules,
-    running: str | None = None,
+    running: Running | None = None,
     tags: tuple[TagObject, ...] = (PROD1,),
     signed: Mapping[str, Signed | None] | None = None,
     now: int = NOW,
@@ -292,18 +292,32 @@ def test_a_tag_alone_deploys_nothing_that_a_rule_refuses() -> None:
     assert refusal(GATE, version="v1.0.0") == "Stalled GateFailed"
 
 
-def test_what_runs_already_is_not_judged_again() -> None:
-    assert refusal(GATE, BROKEN, SIGNED, running=commit(1)) == ""
-    assert refusal(GATE, tags=()) == ""
+@pytest.mark.parametrize(
+    ("running", "what"),
+    [
+        pytest.param(Running(commit(1)), "", id="this very commit"),
+        pytest.param(Running(commit(2)), "Stalled GateFailed", id="where its tag was before"),
+        pytest.param(Running(None), "Stalled GateFailed", id="nobody knows which"),
+        pytest.param(None, "Stalled GateFailed", id="nothing"),
+    ],
+)
+def test_a_commit_that_runs_already_is_not_judged_again_and_any_other_is(
+    running: Running | None, what: str
+) -> None:
+    assert refusal(GATE, running=running) == what
+    if not what:
+        assert refusal(GATE, BROKEN, SIGNED, running=running) == ""
+    assert refusal(GATE, running=running, tags=()) == ""
 
 
 def test_windows_and_time_matter_for_a_change_alone() -> None:
     assert refusal(WINDOW, SOAK, running=None) == ""
-    assert refusal(WINDOW, running=commit(2)) == "Retry OutsideWindow"
-    assert refusal(SOAK, running=commit(2)) == "Waiting NotHeldLongEnough"
     closed = 7200
-    assert refusal(WINDOW, running=commit(2), now=closed + JUST_RECORDED - 1) == ""
-    assert refusal(WINDOW, running=commit(2), now=closed + JUST_RECORDED) == "Retry OutsideWindow"
+    for other in (Running(commit(2)), Running(None)):
+        assert refusal(WINDOW, running=other) == "Retry OutsideWindow"
+        assert refusal(SOAK, running=other) == "Waiting NotHeldLongEnough"
+        assert refusal(WINDOW, running=other, now=closed + JUST_RECORDED - 1) == ""
+        assert refusal(WINDOW, running=other, now=closed + JUST_RECORDED) == "Retry OutsideWindow"
 
 
 def test_a_challenger_by_tag_is_compared_with_whom_it_replaced() -> None:

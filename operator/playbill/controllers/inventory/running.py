@@ -1,8 +1,10 @@
-"""Which versions an assignment has need of, beside the one that its spec names. Pure."""
+"""What a workload runs by the status of its assignment, and which versions it has need of beside
+the one that the spec names. Pure."""
 
 from __future__ import annotations
 
 from playbill.api.stage_assignment import StageAssignment, StageAssignmentStatus
+from playbill.ledger.policies.permitting import Running
 
 
 def in_use(assignment: StageAssignment) -> frozenset[str]:
@@ -20,3 +22,24 @@ def in_use_by(status: StageAssignmentStatus) -> frozenset[str]:
         healthy = (entry.version for entry in status.history if entry.outcome == "Available")
         found.add(next(healthy, None))
     return frozenset(version for version in found if version)
+
+
+def running(status: StageAssignmentStatus) -> Running | None:
+    """What the workload runs; None when it runs nothing.
+
+    By our own status alone: whoever may change a Deployment may write anything there, and objects
+    of other kinds need not tell.
+    """
+    workload = status.workload
+    if workload is None or workload.version is None:
+        return None
+    return Running(workload.commit or _served_by_an_older_operator(status, workload.version))
+
+
+def _served_by_an_older_operator(status: StageAssignmentStatus, version: str) -> str | None:
+    """The commit where a status names none: what is ready follows the ledger, so it is the one
+    that held the stage then. Of anything else it cannot be told."""
+    current = status.current
+    if current is None or current.version != version or not status.is_true("Ready"):
+        return None
+    return current.commit

@@ -101,8 +101,7 @@ class StageAssignments:
         if recorded.phase != "Ready" or judgement.artifact is None:
             return await self.rollouts.watch(assignment)
         if holder is not None:
-            running = self.rollouts.running(assignment)
-            against = refused(self.shell, assignment, judgement, running=running)
+            against = refused(self.shell, assignment, judgement)
             if isinstance(against, EvidenceNotRead):
                 return None
             if against is not None:

@@ -16,6 +16,7 @@ from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.keys import ObjectKey
 from playbill.controllers.inventory.repository_state import RepositoryState
+from playbill.controllers.inventory.running import running
 from playbill.controllers.inventory.snapshot import Snapshot
 from playbill.controllers.inventory.store import Asking, Store
 from playbill.controllers.repository.git_remote import GitRemote
@@ -152,9 +153,7 @@ class Round:
         if version is not None and (winner is None or winner.version != version):
             case = promotion(intent, over, view, version=version, now=now)
         elif assignment.spec.rollout is not None:
-            workload = assignment.status.workload
-            running = workload.commit if workload else None
-            case = following(intent, view, running=running, now=now)
+            case = following(intent, view, running=running(assignment.status), now=now)
         try:
             return tuple(check(over.rules, case)) if case is not None else ()
         except EvidenceNotRead:

@@ -6,6 +6,7 @@ import time
 
 from playbill.api.errors import Trouble
 from playbill.api.stage_assignment import StageAssignment
+from playbill.controllers.inventory.running import running
 from playbill.controllers.inventory.store import key_of
 from playbill.controllers.reconciling.judging import Judgement
 from playbill.controllers.reconciling.shell import Shell
@@ -14,14 +15,9 @@ from playbill.ledger.policies.permitting import refuse_rollout
 from playbill.ledger.policies.policy import EvidenceNotRead
 
 
-def refused(
-    shell: Shell, assignment: StageAssignment, judgement: Judgement, *, running: str | None
-) -> Trouble | None:
+def refused(shell: Shell, assignment: StageAssignment, judgement: Judgement) -> Trouble | None:
     """What the policies have against it; EvidenceNotRead when a pass has to read something first,
-    which is asked for.
-
-    `running` is the commit that the workload runs; None when there is none.
-    """
+    which is asked for."""
     state = judgement.state
     if (
         state is None
@@ -31,7 +27,8 @@ def refused(
         return None
     if not isinstance(judgement.intent, StageIntent):
         return None
-    against = refuse_rollout(judgement.intent, state.view, running=running, now=int(time.time()))
+    runs = running(assignment.status)
+    against = refuse_rollout(judgement.intent, state.view, running=runs, now=int(time.time()))
     if isinstance(against, EvidenceNotRead):
         state.candidates.add(key_of(assignment))
         shell.look(state.key)

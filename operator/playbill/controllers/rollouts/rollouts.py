@@ -13,11 +13,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from playbill.api.base import GROUP
 from playbill.api.errors import Stalled, Trouble, Waiting
 from playbill.api.stage_assignment import RolledBack, StageAssignment, WorkloadObject
 from playbill.api.times import timestamp
 from playbill.controllers.inventory.intents import spec_hash
+from playbill.controllers.inventory.running import running
 from playbill.controllers.reconciling.shell import Shell
 from playbill.controllers.rollouts.applying import Applying, Live, made, merged
 from playbill.controllers.rollouts.revisions import Revisions
@@ -122,18 +122,6 @@ class Rollouts:
             serving = self._as_before(assignment, Progressing("nothing is served", pods=""))
         return replace(serving, held=why)
 
-    def running(self, assignment: StageAssignment) -> str | None:
-        """The commit that the workload runs by our own status, for whoever may change a Deployment
-        may write anything there, and a version's tag may be moved. Where the status has only the
-        version, as operators before wrote it, a Deployment of that version is believed."""
-        known = assignment.status.workload
-        if known is None or known.commit is not None:
-            return known.commit if known else None
-        live = self.applying.workloads.live(assignment)
-        noted: dict[str, str] = live["metadata"].get("annotations", {}) if live else {}
-        agrees = known.version is not None and noted.get(f"{GROUP}/version") == known.version
-        return noted.get(f"{GROUP}/commit") if agrees else None
-
     async def remove(self, assignment: StageAssignment) -> None:
         """Take the workload away, if it is ours."""
         await self.applying.remove(assignment)
@@ -191,7 +179,8 @@ class Rollouts:
         rollout, before = assignment.spec.rollout, assignment.status.workload
         if rollout is None or rollout.fetch is None:
             return serving
-        if before is not None and before.sha256 and before.commit == serving.commit:
+        same = before is not None and before.version == serving.version
+        if before is not None and before.sha256 and same and _runs(assignment) == serving.commit:
             return replace(serving, digest=before.digest, sha256=before.sha256)
         pods = await self.applying.workloads.pods(assignment, live.objects[0])
         found = worst_outcome(pods)
@@ -222,7 +211,7 @@ class Rollouts:
         return Serving(
             verdict=verdict,
             version=version,
-            commit=known.commit if known else None,
+            commit=_runs(assignment),
             revision=_kept(assignment),
             objects=merged(made(assignment)),
         )
@@ -281,6 +270,12 @@ class Rollouts:
 def _kept(assignment: StageAssignment) -> str | None:
     """The revision of the last healthy rendering, as the status has it."""
     return assignment.status.workload.revision if assignment.status.workload else None
+
+
+def _runs(assignment: StageAssignment) -> str | None:
+    """The commit that the workload runs, as far as the status tells."""
+    found = running(assignment.status)
+    return found.commit if found else None
 
 
 def _is_recorded(assignment: StageAssignment, back: RolledBack) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from playbill.api.errors import Stalled, Trouble
 from playbill.api.stage_assignment import (
+    COMMIT,
     CurrentVersion,
     HistoryEntry,
     RolledBack,
@@ -31,7 +33,8 @@ SHA256 = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """What the workload of an assignment does; `version` and `commit` are what its pods are to run.
+    """What the workload of an assignment does; `version` is what its pods are to run, `commit`
+    that version's as far as it is known.
 
     `revision` holds the last healthy state; `digest` and `sha256` are what rollout.fetch found;
     `back` says that a rollout failed and is, or is about to be, taken back, `told` that the
@@ -63,11 +66,11 @@ def stage_status(
 ) -> StageAssignmentStatus:
     """The whole status. Without a look at git, what was known of the ledger stays."""
     old, generation = assignment.status, assignment.metadata.generation
-    summary = sum_up(recorded, serving)
-    parts = [_recorded(recorded), *([_rolled_out(serving)] if serving else [])]
     known: dict[str, Any] = {"current": old.current, "history": old.history}
     if artifact is not None:
         known = _ledger_part(assignment, artifact)
+    summary = sum_up(recorded, serving, known["current"])
+    parts = [_recorded(recorded), *([_rolled_out(serving)] if serving else [])]
     known["history"] = _with_outcomes(known["history"], old, known["current"], serving, now)
     if summary.reason in {"TagVanished", "VersionMoved"}:
         known["current"] = old.current  # what is served still, and the tag that is missed
@@ -92,7 +95,9 @@ def recorded_summary(assignment: StageAssignment, holder: Holder | None) -> Summ
     return Summary("Ready", "Assigned", f"{holder.version} holds {stage}")
 
 
-def sum_up(recorded: Summary, serving: Serving | None) -> Summary:
+def sum_up(
+    recorded: Summary, serving: Serving | None, current: CurrentVersion | None = None
+) -> Summary:
     """Ready means that it is recorded, and that the workload serves it."""
     if serving is not None and serving.back is not None and not serving.told:
         return _going_back(recorded, serving.back)
@@ -107,7 +112,7 @@ def sum_up(recorded: Summary, serving: Serving | None) -> Summary:
         return Summary("Stalled", "RolledBack", words(told, serving.back.to, but=ails))
     if serving.held is not None:
         held = Summary.of(serving.held)
-        stays = f"; {serving.version} is served still" if serving.version else ""
+        stays = f"; {_told_apart(serving, current)} is served still" if serving.version else ""
         return replace(held, message=f"{recorded.message}, but {held.message}{stays}")
     match serving.verdict:
         case RolledOut(message=message):
@@ -116,6 +121,13 @@ def sum_up(recorded: Summary, serving: Serving | None) -> Summary:
             return Summary("Working", "Progressing", f"{recorded.message}; {message}")
         case Failed(reason=reason, message=message):
             return Summary("Stalled", reason, f"{recorded.message}, but {message}")
+
+
+def _told_apart(serving: Serving, current: CurrentVersion | None) -> str:
+    """What is served, with its commit when it is of the same name as who holds the stage."""
+    if current is None or serving.version != current.version or serving.commit is None:
+        return str(serving.version)
+    return f"{serving.version} of commit {serving.commit[:12]}"
 
 
 def _going_back(recorded: Summary, back: RolledBack) -> Summary:
@@ -158,7 +170,7 @@ def _workload(assignment: StageAssignment, serving: Serving | None) -> WorkloadS
         kind=first.kind if first else "Deployment",
         name=first.name if first else assignment.metadata.name,
         version=serving.version,
-        commit=serving.commit,
+        commit=serving.commit if re.fullmatch(COMMIT, serving.commit or "") else None,
         pods=serving.verdict.pods or None,
         revision=serving.revision,
         digest=cut_or_none(serving.digest, NAME),
@@ -177,7 +189,8 @@ def _with_outcomes(
     if serving is None or current is None:
         return with_outcomes(history, old, tag=None, verdict=None, taken_back=None, now=now)
     back = serving.back.tag if serving.back and not serving.told else None
-    serves = isinstance(serving.verdict, Failed) or serving.version == current.version
+    served = serving.version, serving.commit
+    serves = isinstance(serving.verdict, Failed) or served == (current.version, current.commit)
     return with_outcomes(
         history,
         old,

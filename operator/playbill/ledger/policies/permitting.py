@@ -9,6 +9,7 @@ Rollbacks are not asked about here, nor is the emptying of a stage.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.ledger.events import Assignment
@@ -22,6 +23,14 @@ from playbill.ledger.view import ArtifactView, View
 
 JUST_RECORDED = 300
 """Seconds after a window's end in which what was recorded while it was open is still rolled out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a workload runs: a commit, for names of versions can be moved. None when only that it
+    runs something is known."""
+
+    commit: str | None
 
 
 def permit(intent: StageIntent, view: View, version: str, now: int) -> None:
@@ -49,12 +58,12 @@ def permit_standing(intent: StageIntent, view: View, now: int) -> None:
 
 
 def refuse_rollout(
-    intent: StageIntent, view: View, *, running: str | None, now: int
+    intent: StageIntent, view: View, *, running: Running | None, now: int
 ) -> Trouble | None:
     """What the policies have against the workload's following who holds the stage now.
 
-    `running` is the commit that the workload runs, None when there is none. What runs already is
-    never judged again.
+    `running` is what the workload runs, None when it runs nothing. What runs already is never
+    judged again.
     """
     case = following(intent, view, running=running, now=now)
     if case is None or intent.oversight is None:
@@ -106,12 +115,12 @@ def promotion(intent: StageIntent, over: Oversight, view: View, *, version: str,
     )
 
 
-def following(intent: StageIntent, view: View, *, running: str | None, now: int) -> Case | None:
+def following(intent: StageIntent, view: View, *, running: Running | None, now: int) -> Case | None:
     """The case of a workload that is to follow who holds the stage; None when it need not be
-    judged: it runs that already, or nobody holds it."""
+    judged: it runs that commit already, or nobody holds it."""
     over, artifact = intent.oversight, view.artifact(intent.artifact)
     winner = artifact.winner(intent.stage)
-    if over is None or winner is None or running == winner.commit:
+    if over is None or winner is None or running == Running(winner.commit):
         return None
     return Case(
         model=over.model,
