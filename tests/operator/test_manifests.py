@@ -135,7 +135,7 @@ def test_a_right_that_the_account_lacks_is_told_and_waited_for(
     commands = [part for part in said.split("`") if part.startswith("kubectl create role")]
     for command in commands:
         house.kubectl(*command.split()[1:])
-    stage.world.await_ready("stage", stage.name)
+    stage.world.await_ready("stage", stage.name, patience=60)
     assert stage.world.exists("serviceaccount", "forbidden")
 
 
