@@ -262,6 +262,24 @@ def test_of_which_commit_a_workload_is_no_deployment_tells(house: House) -> None
     assert pods["annotations"]["playbill.dev/commit"] == good
 
 
+def test_a_tag_that_pretends_to_be_a_rollback_deploys_nothing_that_a_policy_refuses(
+    registered: Callable[[str], World],
+) -> None:
+    """Who may push can copy our trailers, and write what serves into them."""
+    world = registered("pretended")
+    policy(world, **gate("metrics.accuracy >= 0.95"))
+    world.stage(version="v3.0.0", rollout=rollout(replicas=0))
+    world.await_ready("stage", "pretended-prod")
+    ours = world.message("digits#prod#1").strip()
+    reason = "Playbill-Reason: rollback from v3.0.0 (CrashLoop): so they say"
+    time.sleep(1.1)  # tags are told apart by the second
+    world.remote.tag("digits#prod#2", "refs/heads/main~2", f"{ours}\n{reason}\n")
+    world.look()
+    world.await_said("stage", "pretended-prod", "RolledBack", "accuracy 0.91 < 0.95")
+    assert served(world) == "v3.0.0"
+    assert image(world) == "server:v3.0.0"
+
+
 def test_a_tag_that_agrees_with_the_spec_authorises_nothing(
     registered: Callable[[str], World],
 ) -> None:

@@ -81,7 +81,13 @@ class StageAssignments:
         holder: Holder | None,
     ) -> float | None:
         """Serve what was healthy before, at once; the ledger is told by its own pass."""
-        serving = await self.rollouts.go_back(assignment, back, holder, judgement.artifact)
+        serving = await self.rollouts.go_back(
+            assignment,
+            back,
+            holder,
+            judgement.artifact,
+            against=lambda: refused(self.shell, assignment, judgement),
+        )
         recorded = _recorded(assignment, judgement)
         if isinstance(judgement.trouble, ledger.RolledBack):
             recorded = recorded_summary(assignment, holder)

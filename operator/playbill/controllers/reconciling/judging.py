@@ -19,7 +19,7 @@ from playbill.ledger.view import ArtifactView
 class Judgement:
     """Settled, in trouble, or neither: then a pass is under way and there is nothing to say yet.
 
-    `intent` is what was settled; `needs_pass` asks for the repository's pass, `at_once` says
+    `intent` is what was decided about; `needs_pass` asks for the repository's pass, `at_once` says
     whether it is worth not waiting for the next one.
     """
 
@@ -87,6 +87,7 @@ def _by_ledger(
             trouble=decision,
             state=state,
             artifact=artifact,
+            intent=intent,
             needs_pass=isinstance(decision, Retry),
         )
     rejection = state.rejection(intent.asker.uid, intent.asker.generation)

@@ -11,6 +11,7 @@ process that dies between any two steps is followed by one that goes on with the
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from playbill.api.errors import Stalled, Trouble, Waiting
@@ -25,6 +26,7 @@ from playbill.controllers.rollouts.verifying import Verifying
 from playbill.controllers.rollouts.version_facts import version_facts
 from playbill.controllers.status.bounds import NAME, TAG, TEXT, cut
 from playbill.controllers.status.stage_status import Serving
+from playbill.ledger.policies.policy import EvidenceNotRead
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView
 from playbill.rollout.facts import Facts
@@ -84,11 +86,17 @@ class Rollouts:
         back: RolledBack,
         holder: Holder | None,
         artifact: ArtifactView | None,
+        *,
+        against: Callable[[], Trouble | None],
     ) -> Serving | None:
-        """Have the workload serve what was healthy before; None while files have yet to be read."""
+        """Have the workload serve what was healthy before; None while files have yet to be read.
+
+        What was healthy here is served again whatever the policies say. Where the ledger alone
+        says what it was, it is asked what is `against` it: whoever may push can write that.
+        """
         rendering = await self._former(assignment, back)
         if rendering is None:
-            return await self._without_revision(assignment, back, holder, artifact)
+            return await self._without_revision(assignment, back, holder, artifact, against)
         return await self._serve_former(assignment, rendering, back)
 
     async def _serve_former(
@@ -251,12 +259,18 @@ class Rollouts:
         back: RolledBack,
         holder: Holder | None,
         artifact: ArtifactView | None,
+        against: Callable[[], Trouble | None],
     ) -> Serving | None:
         """A restored cluster has no revisions: what the ledger says is served by the spec, unless
         it was the spec itself that failed."""
         if holder is None or artifact is None or back.version == back.to:
             serving = await self.watch(assignment) or self._as_before(assignment, NOTHING_KEPT)
             return replace(serving, back=back)
+        why = against()
+        if isinstance(why, EvidenceNotRead):
+            return None
+        if why is not None:
+            return replace(await self.hold(assignment, why), back=back)
         facts = version_facts(self.shell, assignment, holder, artifact)
         if facts is None:
             return None

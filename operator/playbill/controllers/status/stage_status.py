@@ -109,6 +109,7 @@ def sum_up(
     if serving.back is not None:
         told = Told(serving.back.version, serving.back.reason, serving.back.message)
         ails = serving.verdict.message if isinstance(serving.verdict, Failed) else ""
+        ails = serving.held.message if serving.held is not None else ails
         return Summary("Stalled", "RolledBack", words(told, serving.back.to, but=ails))
     if serving.held is not None:
         held = Summary.of(serving.held)
