@@ -133,10 +133,11 @@ class ArtifactView:
         match name:
             case RegistrationTag() | DeregistrationTag():
                 key = f"@{name.version}"
-            case AssignmentTag() | UnassignmentTag():
+            case AssignmentTag():
                 key = f"#{name.stage}"
-                if isinstance(name, AssignmentTag):
-                    self.assigned.add(tag.target)
+                self.assigned.add(tag.target)
+            case UnassignmentTag():
+                key = f"#{name.stage}"
             case DeprecationTag():
                 key = "@deprecated"
         self.last_seconds = max(self.last_seconds, tag.seconds)

@@ -108,8 +108,7 @@ def sum_up(
         return Summary("Ready", "Empty", recorded.message + left)
     if serving.back is not None:
         told = Told(serving.back.version, serving.back.reason, serving.back.message)
-        ails = serving.verdict.message if isinstance(serving.verdict, Failed) else ""
-        ails = serving.held.message if serving.held is not None else ails
+        ails = _what_ails(serving)
         return Summary("Stalled", "RolledBack", words(told, serving.back.to, but=ails))
     if serving.held is not None:
         held = Summary.of(serving.held)
@@ -122,6 +121,13 @@ def sum_up(
             return Summary("Working", "Progressing", f"{recorded.message}; {message}")
         case Failed(reason=reason, message=message):
             return Summary("Stalled", reason, f"{recorded.message}, but {message}")
+
+
+def _what_ails(serving: Serving) -> str:
+    """What keeps the former state from being served, or well; empty when nothing does."""
+    if serving.held is not None:
+        return serving.held.message
+    return serving.verdict.message if isinstance(serving.verdict, Failed) else ""
 
 
 def _told_apart(serving: Serving, current: CurrentVersion | None) -> str:
