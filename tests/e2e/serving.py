@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tests.cluster.kubectl import eventually
 from tests.operator.world import Object, World
 
 OFTEN = {"interval": "2s"}
+STANDS_SECONDS = 2.5  # longer than that interval
 V1, V2 = "v1.0.0", "v2.0.0"
 
 
@@ -114,6 +116,18 @@ class Served:
             kind: (meta["resourceVersion"], meta.get("generation", 0))
             for kind, meta in metas.items()
         }
+
+    def settled(self) -> dict[str, tuple[str, int]]:
+        """What is `written` once that stands still; Kubernetes' own controllers write there too."""
+        states = [self.written()]
+
+        def stands() -> bool:
+            time.sleep(STANDS_SECONDS)
+            states.append(self.written())
+            return states[-1] == states[-2]
+
+        eventually(stands)
+        return states[-1]
 
     @contextmanager
     def watched(self) -> Iterator[Path]:

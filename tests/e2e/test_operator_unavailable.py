@@ -107,7 +107,7 @@ def test_a_leader_that_slept_changes_nothing_when_it_wakes(
         world.await_ready("stage", served.name, patience=90)
         served.answers(V3)
         eventually(lambda: len(served.pods()) == 1)
-        before, tags = served.written(), world.remote.tags()
+        before, tags = served.settled(), world.remote.tags()
     finally:
         os.kill(first.pid, signal.SIGCONT)
     eventually(lambda: not first.alive)

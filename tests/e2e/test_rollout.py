@@ -85,7 +85,8 @@ def test_nothing_is_written_while_nothing_changes(served: Served) -> None:
     assert asked >= 2
     seen = ("annotate", "-n", served.world.namespace, f"deployment/{served.name}", "others=note")
     served.world.kubectl(*seen)  # has it looked at once more
-    before = served.written()
+    # An annotation is a new generation: not Ready until the Deployment controller has observed it.
+    before = served.settled()
     time.sleep(INTERVALS * INTERVAL_SECONDS)
     assert served.written() == before
     assert writes(served) == asked
