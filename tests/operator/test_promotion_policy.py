@@ -214,7 +214,8 @@ def test_a_version_whose_tag_was_moved_is_judged_as_another(house: House, what: 
     if what == "deployment":
         world.delete("deployment", name)
         world.patch("stage", name, {"message": "and now it is gone"})
-        world.await_said("stage", name, "GateFailed", "accuracy 0.91 < 0.95")
+        gone = f"; the workload of v1.0.0 of commit {runs[:12]} is gone"
+        world.await_said("stage", name, "GateFailed", "accuracy 0.91 < 0.95", gone)
         assert not world.exists("deployment", name)
 
 

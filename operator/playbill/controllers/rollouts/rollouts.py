@@ -127,7 +127,8 @@ class Rollouts:
         """Leave the workload as it is, for what the ledger says may not be served."""
         serving = await self.watch(assignment)
         if serving is None:
-            serving = self._as_before(assignment, Progressing("nothing is served", pods=""))
+            nothing = Progressing("nothing is served", pods="")
+            return replace(self._as_before(assignment, nothing), held=why, gone=True)
         return replace(serving, held=why)
 
     async def remove(self, assignment: StageAssignment) -> None:

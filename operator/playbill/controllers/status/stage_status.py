@@ -40,7 +40,7 @@ class Serving:
     `back` says that a rollout failed and is, or is about to be, taken back, `told` that the
     ledger says so too; `objects` are what rollout.manifests made, and `again` asks for another
     pass as soon as the status names them; `held` is what policies have against serving what the
-    ledger says: the workload stays as it is.
+    ledger says: the workload stays as it is; `gone` says that somebody took it away.
     """
 
     verdict: Verdict
@@ -53,6 +53,7 @@ class Serving:
     told: bool = False
     again: bool = False
     held: Trouble | None = None
+    gone: bool = False
     objects: tuple[WorkloadObject, ...] = ()
 
 
@@ -112,8 +113,8 @@ def sum_up(
         return Summary("Stalled", "RolledBack", words(told, serving.back.to, but=ails))
     if serving.held is not None:
         held = Summary.of(serving.held)
-        stays = f"; {_told_apart(serving, current)} is served still" if serving.version else ""
-        return replace(held, message=f"{recorded.message}, but {held.message}{stays}")
+        rest = _what_stays(serving, current)
+        return replace(held, message=f"{recorded.message}, but {held.message}{rest}")
     match serving.verdict:
         case RolledOut(message=message):
             return Summary("Ready", "RolledOut", f"{recorded.message}; {message}")
@@ -128,6 +129,13 @@ def _what_ails(serving: Serving) -> str:
     if serving.held is not None:
         return serving.held.message
     return serving.verdict.message if isinstance(serving.verdict, Failed) else ""
+
+
+def _what_stays(serving: Serving, current: CurrentVersion | None) -> str:
+    if not serving.version:
+        return ""
+    served = _told_apart(serving, current)
+    return f"; the workload of {served} is gone" if serving.gone else f"; {served} is served still"
 
 
 def _told_apart(serving: Serving, current: CurrentVersion | None) -> str:
