@@ -464,6 +464,31 @@ def test_a_digest_an_allowed_stage_and_a_sound_policy_are_asked_for(
     assert world.await_ready("stage", "various-prod")["current"]["version"] == "v2.0.0"
 
 
+def test_bytes_that_a_tag_puts_elsewhere_are_judged_as_others(
+    registered: Callable[[str], World],
+) -> None:
+    """Whoever may push can register a version once more on its commit, and say where it lies."""
+    world = registered("elsewhere")
+    policy(world, requireDigest=True)
+    world.stage(version="v1.0.0", rollout=rollout(replicas=0) | {"fetch": {}})
+    world.await_ready("stage", "elsewhere-prod")
+    before = world.get("deployment", "elsewhere-prod")["spec"]
+
+    uri = "https://example.com/another.bin"
+    world.remote.tag("digits@v1.0.0#2", "main~2", f"mine\n\nPlaybill-Artifact-Uri: {uri}")
+    world.look()
+    world.await_said("stage", "elsewhere-prod", "DigestRequired", "v1.0.0 has no digest")
+    assert world.get("deployment", "elsewhere-prod")["spec"] == before
+
+    world.delete("policy", "elsewhere")
+    world.await_ready("stage", "elsewhere-prod")
+    assert uri in str(world.get("deployment", "elsewhere-prod")["spec"])
+    policy(world, requireDigest=True)
+    world.await_ready("policy", "elsewhere")
+    world.patch("stage", "elsewhere-prod", {"message": "what runs is not judged again"})
+    world.await_ready("stage", "elsewhere-prod")
+
+
 def make_key(directory: Path, name: str) -> SshKey:
     (directory / name).mkdir()
     return SshKey.make(directory / name)

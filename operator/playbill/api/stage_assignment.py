@@ -34,6 +34,7 @@ from playbill.api.rollout import ROLLOUT_RULES, Rollout
 
 RANGE = r"^[-0-9A-Za-z.*^~<>=| +]+$"
 COMMIT = r"^[0-9a-f]{40}$"
+ORIGIN = r"^[0-9a-f]{16}$"
 
 
 class Follow(Model):
@@ -166,6 +167,15 @@ class WorkloadStatus(Model):
             pattern=COMMIT,
             description="The commit of that version: policies are not asked again about what "
             "runs already, and a version's tag can be moved.",
+        ),
+    ] = None
+    origin: Annotated[
+        str | None,
+        Field(
+            max_length=16,
+            pattern=ORIGIN,
+            description="A hash of what that version's tags say of its bytes, where they say "
+            "anything beside the commit: tags can be moved, and added.",
         ),
     ] = None
     pods: Annotated[

@@ -17,6 +17,7 @@ from hashlib import sha1
 from typing import Final
 
 from playbill.ledger import message
+from playbill.ledger.events import Registration
 from playbill.ledger.grammar import RegistrationTag, parse_tag
 from playbill.ledger.state import VersionState
 from playbill.ledger.tagobject import LATEST_SECOND, TagObject
@@ -122,8 +123,13 @@ def source_of_tag(target: str, trailers: Mapping[str, str]) -> str:
 
 def told(known: VersionState, key: str) -> str | None:
     """What the newest registration with this trailer says."""
-    said = (each.trailers.get(key) for each in reversed(known.registrations))
-    return next((value for value in said if value), None)
+    found = teller(known, key)
+    return found.trailers[key] if found else None
+
+
+def teller(known: VersionState, key: str) -> Registration | None:
+    """The newest registration with this trailer."""
+    return next((each for each in reversed(known.registrations) if each.trailers.get(key)), None)
 
 
 def carried(known: VersionState) -> dict[str, str]:

@@ -10,10 +10,13 @@ that claim one version only its owner; that git cannot be read just now is no su
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
-from playbill.ledger.aliases import told
+from playbill.ledger.aliases import teller, told
+from playbill.ledger.events import Registration
 from playbill.ledger.message import ARTIFACT_DIGEST, ARTIFACT_URI
 from playbill.ledger.state import VersionState
 
@@ -51,3 +54,19 @@ def bytes_of(known: VersionState | None, files: Files | None, declared: Bytes | 
     if files is not None and (files.digest or files.passing):
         return Bytes(digest=files.digest or None)
     return declared or Bytes()
+
+
+def tellers(known: VersionState) -> list[Registration]:
+    """The registrations whose words on the bytes count. Not always the newest: whoever may push
+    can add one to a version, of any date."""
+    found = (teller(known, key) for key in (ARTIFACT_URI, ARTIFACT_DIGEST))
+    return list({each.oid: each for each in found if each is not None}.values())
+
+
+def origin_of(known: VersionState | None) -> str | None:
+    """A hash of what the registrations of a version say of its bytes; None when they say nothing,
+    and the commit tells all that a ledger can."""
+    words = [told(known, key) for key in (ARTIFACT_URI, ARTIFACT_DIGEST)] if known else []
+    if not any(words):
+        return None
+    return sha256(json.dumps(words).encode()).hexdigest()[:16]

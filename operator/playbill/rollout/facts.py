@@ -10,8 +10,9 @@ from playbill.rollout.fetching import Artifact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the ledger and the repository say of the version that holds the stage; `repository`
-    is its url, and `secret` names the Secret that opens it."""
+    """What the ledger and the repository say of the version that holds the stage; `origin` is a
+    hash of what its tags tell of the bytes, `repository` its url, and `secret` names the Secret
+    that opens it."""
 
     model: str
     version: str
@@ -20,6 +21,7 @@ class Facts:
     digest: str | None = None
     path: str | None = None
     uri: str | None = None
+    origin: str | None = None
     repository: str = ""
     secret: str | None = None
 

@@ -45,12 +45,13 @@ TEMPLATE_ANNOTATION = f"{GROUP}/template-hash"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
     """What a stage is to run: objects in the order in which they are applied, a Deployment and
-    perhaps its Service, or the manifests of the assignment. `account` says that these are
-    applied as the namespace's own account."""
+    perhaps its Service, or the manifests of the assignment. `origin` is that of the `Facts`;
+    `account` says that the objects are applied as the namespace's own account."""
 
     version: str
     commit: str
     objects: tuple[Manifest, ...]
+    origin: str | None = None
     account: bool = False
 
     @property
@@ -83,7 +84,11 @@ def render(
     if rollout is not None and rollout.manifests is not None:
         manifests = render_manifests(assignment, facts)
         return Rendering(
-            version=facts.version, commit=facts.commit, objects=manifests, account=True
+            version=facts.version,
+            commit=facts.commit,
+            origin=facts.origin,
+            objects=manifests,
+            account=True,
         )
     if rollout is None or rollout.template is None:
         raise Stalled("RolloutMissing", "the assignment has no spec.rollout.template")
@@ -107,6 +112,7 @@ def render(
     return Rendering(
         version=facts.version,
         commit=facts.commit,
+        origin=facts.origin,
         objects=(sealed(deployment), *([service] if service else [])),
     )
 

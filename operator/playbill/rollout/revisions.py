@@ -6,10 +6,11 @@ numbered by when they were last the newest, a few of them and no more.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from playbill.api.stage_assignment import StageAssignment
+from playbill.api.stage_assignment import ORIGIN, StageAssignment
 from playbill.rollout.objects import (
     Manifest,
     digest_of,
@@ -43,6 +44,7 @@ def revision_of(assignment: StageAssignment, rendering: Rendering, number: int) 
         "data": {
             "version": rendering.version,
             "commit": rendering.commit,
+            "origin": rendering.origin,
             "account": rendering.account,
             "objects": list(rendering.objects),
         },
@@ -61,12 +63,18 @@ def rendering_of(revision: Mapping[str, Any], assignment: StageAssignment) -> Re
     version, commit, objects = data.get("version"), data.get("commit"), data.get("objects")
     if not (isinstance(version, str) and isinstance(commit, str) and isinstance(objects, list)):
         return None
-    account = data.get("account") is True
+    account, origin = data.get("account") is True, data.get("origin")
     if not objects or not all(_is_ours(each, assignment) for each in objects):
         return None
     if not account and _kinds(objects) not in _TEMPLATE_KINDS:
         return None
-    return Rendering(version=version, commit=commit, objects=tuple(objects), account=account)
+    return Rendering(
+        version=version,
+        commit=commit,
+        origin=origin if isinstance(origin, str) and re.fullmatch(ORIGIN, origin) else None,
+        objects=tuple(objects),
+        account=account,
+    )
 
 
 _TEMPLATE_KINDS = (

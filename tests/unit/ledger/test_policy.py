@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.unit.ledger.book import NOW, asker, commit, tag, view, written
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
+from playbill.ledger import message
+from playbill.ledger.artifact_bytes import origin_of
 from playbill.ledger.decisions import Repeat, Write
 from playbill.ledger.intents import Follow, Reservation, Rollback, StageIntent
 from playbill.ledger.plan import decide
@@ -296,6 +298,7 @@ def test_a_tag_alone_deploys_nothing_that_a_rule_refuses() -> None:
     ("running", "what"),
     [
         pytest.param(Running(commit(1)), "", id="this very commit"),
+        pytest.param(Running(commit(1), "0" * 16), "Stalled GateFailed", id="of another origin"),
         pytest.param(Running(commit(2)), "Stalled GateFailed", id="where its tag was before"),
         pytest.param(Running(None), "Stalled GateFailed", id="nobody knows which"),
         pytest.param(None, "Stalled GateFailed", id="nothing"),
@@ -308,6 +311,42 @@ def test_a_commit_that_runs_already_is_not_judged_again_and_any_other_is(
     if not what:
         assert refusal(GATE, BROKEN, SIGNED, running=running) == ""
     assert refusal(GATE, running=running, tags=()) == ""
+
+
+def told(name: str, at: int, **trailers: str) -> TagObject:
+    """A registration of m's first commit that tells where the bytes are, or what they are."""
+    said = {f"Playbill-Artifact-{key.title()}": value for key, value in trailers.items()}
+    return replace(tag(name, 1, at), message=message.compose("by hand", text=None, trailers=said))
+
+
+ELSEWHERE = told("m@v1.0.0#2", 5, uri="s3://other/bytes", digest="md5:1")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        told("m@v1.0.0#3", 6, uri="s3://third/bytes"),
+        told("m@v1.0.0#3", 6, digest="md5:3"),
+    ],
+    ids=["another uri", "another digest"],
+)
+def test_bytes_that_a_tag_puts_elsewhere_are_not_what_runs(more: TagObject) -> None:
+    runs = Running(commit(1), origin_of(view(V1, ELSEWHERE).artifact("m").version_at(commit(1))))
+    assert refusal(GATE, running=runs, tags=(ELSEWHERE, PROD1)) == ""
+    assert refusal(GATE, running=runs, tags=(PROD1,)) == "Stalled GateFailed"
+    assert refusal(GATE, running=runs, tags=(ELSEWHERE, more, PROD1)) == "Stalled GateFailed"
+
+
+@pytest.mark.parametrize("at", [0, 5], ids=["before it", "after it"])
+def test_whoever_tells_of_the_bytes_has_to_sign(at: int) -> None:
+    """A tag has the date that its author likes: the newest registration need not be the one."""
+    other = told("m@v1.0.0#2", at, uri="s3://other/bytes")
+    good = {V1.oid: Signed("lead", "m@v1.0.0"), other.oid: None}
+    assert refusal(SIGNED, signed=good, version="v1.0.0") == ""
+    found = refusal(SIGNED, signed=good, version="v1.0.0", tags=(other, PROD1))
+    assert found == "Stalled SignatureRequired"
+    both = good | {other.oid: Signed("lead", "m@v1.0.0#2")}
+    assert refusal(SIGNED, signed=both, version="v1.0.0", tags=(other, PROD1)) == ""
 
 
 def test_windows_and_time_matter_for_a_change_alone() -> None:

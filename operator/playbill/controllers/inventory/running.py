@@ -33,7 +33,8 @@ def running(status: StageAssignmentStatus) -> Running | None:
     workload = status.workload
     if workload is None or workload.version is None:
         return None
-    return Running(workload.commit or _served_by_an_older_operator(status, workload.version))
+    commit = workload.commit or _served_by_an_older_operator(status, workload.version)
+    return Running(commit, workload.origin)
 
 
 def _served_by_an_older_operator(status: StageAssignmentStatus, version: str) -> str | None:

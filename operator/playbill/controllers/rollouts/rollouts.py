@@ -26,6 +26,7 @@ from playbill.controllers.rollouts.verifying import Verifying
 from playbill.controllers.rollouts.version_facts import version_facts
 from playbill.controllers.status.bounds import NAME, TAG, TEXT, cut
 from playbill.controllers.status.stage_status import Serving
+from playbill.ledger.policies.permitting import Running
 from playbill.ledger.policies.policy import EvidenceNotRead
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView
@@ -170,6 +171,7 @@ class Rollouts:
             verdict=verdict,
             version=rendering.version,
             commit=rendering.commit,
+            origin=rendering.origin,
             revision=kept,
             objects=merged(live.places, before),
         )
@@ -188,8 +190,9 @@ class Rollouts:
         rollout, before = assignment.spec.rollout, assignment.status.workload
         if rollout is None or rollout.fetch is None:
             return serving
-        same = before is not None and before.version == serving.version
-        if before is not None and before.sha256 and same and _runs(assignment) == serving.commit:
+        named = before is not None and before.version == serving.version
+        same = named and running(assignment.status) == Running(serving.commit, serving.origin)
+        if before is not None and before.sha256 and same:
             return replace(serving, digest=before.digest, sha256=before.sha256)
         pods = await self.applying.workloads.pods(assignment, live.objects[0])
         found = worst_outcome(pods)
@@ -217,10 +220,12 @@ class Rollouts:
     def _as_before(self, assignment: StageAssignment, verdict: Verdict) -> Serving:
         known = assignment.status.workload  # not what somebody may have written on a Deployment
         version = known.version if known else self.applying.served(assignment)[0]
+        runs = running(assignment.status)
         return Serving(
             verdict=verdict,
             version=version,
-            commit=_runs(assignment),
+            commit=runs.commit if runs else None,
+            origin=runs.origin if runs else None,
             revision=_kept(assignment),
             objects=merged(made(assignment)),
         )
@@ -285,12 +290,6 @@ class Rollouts:
 def _kept(assignment: StageAssignment) -> str | None:
     """The revision of the last healthy rendering, as the status has it."""
     return assignment.status.workload.revision if assignment.status.workload else None
-
-
-def _runs(assignment: StageAssignment) -> str | None:
-    """The commit that the workload runs, as far as the status tells."""
-    found = running(assignment.status)
-    return found.commit if found else None
 
 
 def _is_recorded(assignment: StageAssignment, back: RolledBack) -> bool:

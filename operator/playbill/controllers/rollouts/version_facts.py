@@ -9,7 +9,7 @@ from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.artifact_bytes import declared_bytes
 from playbill.controllers.inventory.store import key_of
 from playbill.controllers.reconciling.shell import Shell
-from playbill.ledger.artifact_bytes import bytes_of
+from playbill.ledger.artifact_bytes import bytes_of, origin_of
 from playbill.ledger.state import Holder
 from playbill.ledger.view import ArtifactView
 from playbill.rollout.facts import Facts
@@ -29,7 +29,8 @@ def version_facts(
         return None
     meta = assignment.metadata
     declared = declared_bytes(shell.store, meta.namespace, assignment.spec.model, holder.version)
-    given = bytes_of(artifact.version_at(holder.commit), read, declared)
+    known = artifact.version_at(holder.commit)
+    given = bytes_of(known, read, declared)
     place = _place(shell, model)
     return Facts(
         model=artifact.name,
@@ -39,6 +40,7 @@ def version_facts(
         digest=given.digest,
         path=read.path or None,
         uri=given.uri,
+        origin=origin_of(known),
         repository=place.url,
         secret=place.secret,
     )

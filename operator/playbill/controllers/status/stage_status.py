@@ -34,7 +34,7 @@ SHA256 = 64
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """What the workload of an assignment does; `version` is what its pods are to run, `commit`
-    that version's as far as it is known.
+    and `origin` that version's as far as they are known.
 
     `revision` holds the last healthy state; `digest` and `sha256` are what rollout.fetch found;
     `back` says that a rollout failed and is, or is about to be, taken back, `told` that the
@@ -46,6 +46,7 @@ class Serving:
     verdict: Verdict
     version: str | None
     commit: str | None = None
+    origin: str | None = None
     revision: str | None = None
     digest: str | None = None
     sha256: str | None = None
@@ -186,6 +187,7 @@ def _workload(assignment: StageAssignment, serving: Serving | None) -> WorkloadS
         name=first.name if first else assignment.metadata.name,
         version=serving.version,
         commit=serving.commit if re.fullmatch(COMMIT, serving.commit or "") else None,
+        origin=serving.origin,
         pods=serving.verdict.pods or None,
         revision=serving.revision,
         digest=cut_or_none(serving.digest, NAME),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
+from playbill.ledger.artifact_bytes import origin_of
 from playbill.ledger.events import Assignment
 from playbill.ledger.following import asked_version, highest_fitting
 from playbill.ledger.intents import StageIntent
@@ -27,10 +28,11 @@ JUST_RECORDED = 300
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a workload runs: a commit, for names of versions can be moved. None when only that it
-    runs something is known."""
+    """What a workload runs: a commit, for names of versions can be moved, and the origin of its
+    bytes, for tags can tell of other ones. No commit when only that it runs something is known."""
 
     commit: str | None
+    origin: str | None = None
 
 
 def permit(intent: StageIntent, view: View, version: str, now: int) -> None:
@@ -117,10 +119,12 @@ def promotion(intent: StageIntent, over: Oversight, view: View, *, version: str,
 
 def following(intent: StageIntent, view: View, *, running: Running | None, now: int) -> Case | None:
     """The case of a workload that is to follow who holds the stage; None when it need not be
-    judged: it runs that commit already, or nobody holds it."""
+    judged: it runs those bytes already, or nobody holds it."""
     over, artifact = intent.oversight, view.artifact(intent.artifact)
     winner = artifact.winner(intent.stage)
-    if over is None or winner is None or running == Running(winner.commit):
+    if over is None or winner is None:
+        return None
+    if running == Running(winner.commit, origin_of(artifact.version_at(winner.commit))):
         return None
     return Case(
         model=over.model,

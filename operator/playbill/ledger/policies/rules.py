@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
-from playbill.ledger.artifact_bytes import bytes_of
+from playbill.ledger.artifact_bytes import bytes_of, tellers
 from playbill.ledger.events import LedgerEvent
 from playbill.ledger.policies.evidence import Signed, Traits
 from playbill.ledger.policies.gates import Subject, judge_gate
@@ -31,10 +31,12 @@ def findings(rules: Rules, case: Case) -> Iterator[Finding]:
 
 
 def signable(case: Case) -> list[LedgerEvent]:
-    """The tag that says what the version is, and the one that put it on stage if no spec did."""
+    """The tags that say what the version is, and the one that put it on stage if no spec did."""
     known = registered(case)
-    events: list[LedgerEvent] = [known.registration] if known else []
-    return [*events, case.assignment] if case.assignment is not None else events
+    events: list[LedgerEvent] = [known.registration, *tellers(known)] if known else []
+    if case.assignment is not None:
+        events.append(case.assignment)
+    return list({event.oid: event for event in events}.values())
 
 
 def registered(case: Case) -> VersionState | None:
