@@ -232,6 +232,19 @@ def test_failures_come_again_with_growing_pauses_and_end_nothing(
     run(story)
 
 
+def test_what_no_status_can_tell_of_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Such as that the status itself is refused, by CRDs that are older than the operator."""
+
+    async def story() -> None:
+        async with Bench(failing(1, lambda: Stalled("Invalid", "field not declared"))) as bench:
+            bench.queue.add("a")
+            await asyncio.sleep(1000)
+
+    run(story)
+    (line,) = caplog.messages
+    assert line == "working on a failed: field not declared; it is tried again"
+
+
 def test_a_success_forgets_the_failures_before_it() -> None:
     async def story() -> None:
         outcomes = [True] * 6 + [False, True, False]

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from playbill.api.errors import Retry, Trouble
+from playbill.api.errors import Retry, Stalled, Trouble
 
 K = TypeVar("K", bound=Hashable)
 
@@ -115,6 +115,9 @@ class KeyedQueue(Generic[K]):
                 self._failures.pop(key, None)
             except Trouble as trouble:
                 again = self._after(key, trouble)
+                if isinstance(trouble, Stalled):  # no status tells of what ends up here
+                    words = "working on %s failed: %s; it is tried again"
+                    logger.warning(words, key, trouble.message)
             except Exception:
                 logger.exception("working on %s failed; it is tried again", key)
                 again = self._after(key, None)
