@@ -191,6 +191,39 @@ def test_a_symlink_in_place_of_a_file_is_a_problem(remote: Remote, mirror: Mirro
     assert "symlink" in problem.message
 
 
+@pytest.mark.parametrize("path", [r"a\nb/x", "a/" * 70 + "x", "x" * 2000])
+def test_a_path_that_no_file_can_have_costs_nobody_else_their_facts(
+    remote: Remote, mirror: Mirror, path: str
+) -> None:
+    commit = remote.commit(
+        {
+            "dvc.yaml": f'artifacts: {{good: {{path: good.bin}}, bad: {{path: "{path}"}}}}',
+            "nlp/dvc.yaml": f'artifacts: {{mood: {{path: m}}}}\nmetrics: ["{path}"]',
+            "good.bin": "bytes",
+            "nlp/m": "bytes",
+        }
+    )
+    mirror.fetch()
+    found = read_projects(mirror, [(commit, name) for name in ("good", "bad", "nlp:mood")])
+    assert found[commit, "good"].problem is None
+    assert found[commit, "good"].digest == found[commit, "nlp:mood"].digest != ""
+    for name in ("bad", "nlp:mood"):
+        problem = found[commit, name].problem
+        assert problem is not None
+        assert problem.reason == "InvalidProject"
+        assert found[commit, name].notes == ()
+
+
+def test_a_dvc_yaml_at_an_endless_path_is_named_beside_the_others(
+    remote: Remote, mirror: Mirror
+) -> None:
+    deep = "a/" * 70 + "dvc.yaml"
+    commit = remote.commit({"dvc.yaml": "artifacts: {m: {path: x}}", deep: "artifacts: {}"})
+    found = list_project_artifacts(mirror, commit)
+    assert isinstance(found.pop(deep), ProjectProblem)
+    assert list(found) == ["m"]
+
+
 def test_too_many_metrics_are_cut_and_it_is_said(remote: Remote, mirror: Mirror) -> None:
     values = ", ".join(f'"k{number:04}": {number}' for number in range(101))
     files = {"dvc.yaml": "metrics: [m.json]", "m.json": f"{{{values}}}"}

@@ -252,7 +252,7 @@ class _Project:
 
     def _tracked_above(self, path: str, files: _Files) -> Iterator[str]:
         for above in _above(path):
-            if files.has((self.commit, f"{above}.dvc")):
+            if files.parse((self.commit, f"{above}.dvc"))[0]:
                 yield f"{path} lies in {above}, which DVC tracks as a whole: it has no digest"
 
     def _unread(self, files: _Files) -> Iterator[str]:
