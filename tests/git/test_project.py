@@ -224,6 +224,23 @@ def test_a_dvc_yaml_at_an_endless_path_is_named_beside_the_others(
     assert list(found) == ["m"]
 
 
+def test_versions_that_are_too_much_to_be_read_at_once_are_read_by_and_by(
+    remote: Remote, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playbill.git.objects.LARGEST_READ", 300)
+    project = "artifacts: {m: {path: x}}\nmetrics: [m.json]"
+    commits = [
+        remote.commit({"dvc.yaml": project, "m.json": f'{{"n": {n}, "pad": "{"x" * size}"}}'})
+        for n, size in enumerate((100, 100, 900, 100))
+    ]
+    mirror.fetch()
+    found = read_projects(mirror, [(commit, "m") for commit in commits])
+    assert [found[commit, "m"].metrics.get("n") for commit in commits] == ["0", "1", None, "3"]
+    problem = found[commits[2], "m"].problem
+    assert problem is not None
+    assert problem.reason == "InvalidProject"
+
+
 def test_too_many_metrics_are_cut_and_it_is_said(remote: Remote, mirror: Mirror) -> None:
     values = ", ".join(f'"k{number:04}": {number}' for number in range(101))
     files = {"dvc.yaml": "metrics: [m.json]", "m.json": f"{{{values}}}"}
