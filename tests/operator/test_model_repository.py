@@ -74,6 +74,23 @@ def test_a_model_that_dvc_yaml_lists_appears_and_goes_with_its_entry(house: Hous
     assert world.tags() == []
 
 
+def test_a_broken_dvc_yaml_takes_none_of_its_models_away(house: House) -> None:
+    world = house.world("broken")
+    world.remote.commit({"dvc.yaml": dvc_yaml(delta="model"), "nlp/dvc.yaml": dvc_yaml(mu="model")})
+    home(world, discover={})
+    eventually(lambda: set(models(world)) == {"delta", "nlp:mu"})
+    before = models(world)["delta"]["metadata"]["uid"]
+
+    world.remote.commit({"dvc.yaml": "<<<<<<< HEAD\nartifacts: {", "nlp/dvc.yaml": dvc_yaml()})
+    eventually(lambda: set(models(world)) == {"delta"}, patience=40)
+    problems = world.await_ready("mrepo", "broken")["problems"]
+    assert [each["place"] for each in problems] == ["dvc.yaml"]
+    assert models(world)["delta"]["metadata"]["uid"] == before
+
+    world.remote.commit({"dvc.yaml": dvc_yaml()})
+    eventually(lambda: models(world) == {}, patience=40)
+
+
 def test_a_discovered_model_stays_while_somebody_refers_to_it(house: House) -> None:
     world = house.world("referred")
     world.remote.commit({"dvc.yaml": dvc_yaml(beta="model")})
