@@ -91,6 +91,22 @@ def test_a_broken_dvc_yaml_takes_none_of_its_models_away(house: House) -> None:
     eventually(lambda: models(world) == {}, patience=40)
 
 
+def test_each_model_repository_discovers_on_its_own_branch(house: House) -> None:
+    world = house.world("branched")
+    world.remote.commit({"dvc.yaml": dvc_yaml(kappa="model")})
+    world.remote.commit({"dvc.yaml": dvc_yaml(tried="model")}, branch="tries")
+    world.model("tried-by-ada", repository={"url": world.url, "branch": "tries"})
+    world.await_ready("rmodel", "tried-by-ada")
+    home(world, discover={})
+    eventually(lambda: set(models(world)) == {"kappa"}, patience=40)
+
+    spec = {"url": world.url, "interval": "5s", "branch": "tries", "discover": {}}
+    world.apply(manifest("ModelRepository", "branched-tries", spec))
+    eventually(lambda: world.exists("rmodel", "tried"), patience=40)
+    assert world.get("rmodel", "tried")["spec"]["repositoryRef"] == {"name": "branched-tries"}
+    assert set(models(world)) == {"kappa"}
+
+
 def test_a_discovered_model_stays_while_somebody_refers_to_it(house: House) -> None:
     world = house.world("referred")
     world.remote.commit({"dvc.yaml": dvc_yaml(beta="model")})

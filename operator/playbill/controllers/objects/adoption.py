@@ -50,14 +50,15 @@ class Adoption:
 
         Gives False when one was changed meanwhile: look again.
         """
-        if state.view is None or state.listed is None or state.trouble is not None:
+        listing = state.listed_on(home.spec.branch)
+        if state.view is None or listing is None or state.trouble is not None:
             return True
-        listed = {n: a.type for n, a in state.listed[1].items() if isinstance(a, Artifact)}
+        listed = {n: a.type for n, a in listing.items() if isinstance(a, Artifact)}
         recorded = [a.name for a in state.view.ledger.artifacts.values() if a.active]
         wanted = wanted_models(home, listed=listed, recorded=recorded)
         missing = [w for a in wanted if (w := self._missing_model(home, state, a)) is not None]
         made = self._made_by(home)
-        kept = {*wanted, *unread_models(state.listed[1], [m.artifact for m in made])}
+        kept = {*wanted, *unread_models(listing, [m.artifact for m in made])}
         needless = [m for m in made if not self._is_needed(m, kept)]
         await self._make(missing, home)
         gone = [await self._remove([*self._adopted_parts(model), model]) for model in needless]

@@ -170,14 +170,20 @@ class Repositories:
         return Credentials.from_secret(data)
 
     async def _list_projects(self, state: RepositoryState, remote: GitRemote, site: Site) -> bool:
-        """List what dvc.yaml holds at the tip, once for each; whether that was done."""
-        head = state.heads.get(site.main or state.default_branch or "")
-        if not site.homes or head is None or (state.listed and state.listed[0] == head):
+        """List what dvc.yaml holds at the tips, once for each; whether there is news of that."""
+        branches = {home.spec.branch for home in site.homes}
+        return any([await self._list_branch(state, remote, branch) for branch in branches])
+
+    async def _list_branch(
+        self, state: RepositoryState, remote: GitRemote, branch: str | None
+    ) -> bool:
+        head, before = state.head_of(branch), state.listed.get(branch)
+        if head is None or (before is not None and before[0] == head):
             return False
         try:
-            state.listed = (head, await remote.artifacts(head))
-        except Trouble as trouble:
-            logger.warning("cannot list the artifacts of %s: %s", state.key, trouble.message)
+            state.listed[branch] = (head, await remote.artifacts(head))
+        except Trouble as found:
+            logger.warning("cannot list the artifacts of %s: %s", state.key, found.message)
             return False
         return True
 
