@@ -91,6 +91,30 @@ def test_a_broken_dvc_yaml_takes_none_of_its_models_away(house: House) -> None:
     eventually(lambda: models(world) == {}, patience=40)
 
 
+@pytest.mark.parametrize(
+    ("name", "head", "spec"),
+    [("unborn", "master", {}), ("nobranch", "main", {"branch": "develop"})],
+)
+def test_a_branch_that_is_not_there_is_named_and_tags_are_adopted_all_the_same(
+    house: House, name: str, head: str, spec: dict[str, Any]
+) -> None:
+    world = house.world(name)
+    world.remote.commit({"dvc.yaml": dvc_yaml(**{name: "model", "untagged": "model"})})
+    world.remote.tag(f"{name}@v1.0.0")
+    world.remote.git("symbolic-ref", "HEAD", f"refs/heads/{head}")
+    home(world, discover={}, adopt={}, **spec)
+    eventually(lambda: set(models(world)) == {name}, patience=40)
+    stalled = world.condition("mrepo", name, "Stalled")
+    assert stalled["reason"] == "RevisionNotFound"
+
+    if head == "master":
+        world.remote.git("symbolic-ref", "HEAD", "refs/heads/main")
+    else:
+        world.remote.git("update-ref", "refs/heads/develop", "refs/heads/main")
+    eventually(lambda: set(models(world)) == {name, "untagged"}, patience=40)
+    assert world.await_ready("mrepo", name)["artifacts"] == 2
+
+
 def test_each_model_repository_discovers_on_its_own_branch(house: House) -> None:
     world = house.world("branched")
     world.remote.commit({"dvc.yaml": dvc_yaml(kappa="model")})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -94,8 +94,10 @@ def wanted_models(
     return sorted(a for a in found if _fits(ARTIFACT_NAME, ARTIFACT_MAX_LENGTH, a))
 
 
-def unread_models(listed: Listed, artifacts: Iterable[str]) -> list[str]:
+def unread_models(listed: Listed | None, artifacts: Sequence[str]) -> Sequence[str]:
     """Those whose dvc.yaml cannot be read just now: nobody knows what it says of them."""
+    if listed is None:
+        return artifacts
     unread = {posixpath.dirname(p) for p, f in listed.items() if isinstance(f, ProjectProblem)}
     return [artifact for artifact in artifacts if split_artifact(artifact)[0] in unread]
 

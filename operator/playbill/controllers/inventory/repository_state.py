@@ -45,7 +45,8 @@ class RepositoryState:
     `book` is the tags as they were last read, be it by a pass that came to nothing; `unread`
     are facts that a passing fault kept from being read; `signatures` are by tag object. `config`
     is what `.gto` allows, `listed` what every `dvc.yaml` lists by the branch that ModelRepositories
-    name (None: the default one), each at the tip at which it was read.
+    name (None: the default one), each at the tip at which it was read; `unlisted` is why that
+    could not be done at the tip of now.
     """
 
     key: RepositoryKey
@@ -72,6 +73,7 @@ class RepositoryState:
     doubts: dict[str, int] = field(default_factory=dict)
     config: tuple[Commit, frozenset[str] | None] | None = None
     listed: dict[str | None, tuple[Commit, Listed]] = field(default_factory=dict)
+    unlisted: dict[str | None, Trouble] = field(default_factory=dict)
     audit: AuditMemory = field(default_factory=AuditMemory)
 
     def commit_for(self, uid: str, generation: int) -> str | Trouble | None:

@@ -50,10 +50,10 @@ class Adoption:
 
         Gives False when one was changed meanwhile: look again.
         """
-        listing = state.listed_on(home.spec.branch)
-        if state.view is None or listing is None or state.trouble is not None:
+        if state.view is None or state.trouble is not None:
             return True
-        listed = {n: a.type for n, a in listing.items() if isinstance(a, Artifact)}
+        listing = state.listed_on(home.spec.branch)
+        listed = {n: a.type for n, a in (listing or {}).items() if isinstance(a, Artifact)}
         recorded = [a.name for a in state.view.ledger.artifacts.values() if a.active]
         wanted = wanted_models(home, listed=listed, recorded=recorded)
         missing = [w for a in wanted if (w := self._missing_model(home, state, a)) is not None]

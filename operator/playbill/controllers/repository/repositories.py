@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
-from playbill.api.errors import Retry, Trouble, Waiting
+from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.api.registered_model import RegisteredModel
 from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
@@ -178,13 +178,18 @@ class Repositories:
         self, state: RepositoryState, remote: GitRemote, branch: str | None
     ) -> bool:
         head, before = state.head_of(branch), state.listed.get(branch)
-        if head is None or (before is not None and before[0] == head):
-            return False
+        trouble = state.unlisted.pop(branch, None)
+        if head is None:
+            if state.heads:
+                state.unlisted[branch] = no_branch(branch)
+            return (trouble is None) == (branch in state.unlisted)
+        if before is not None and before[0] == head:
+            return trouble is not None
         try:
             state.listed[branch] = (head, await remote.artifacts(head))
         except Trouble as found:
             logger.warning("cannot list the artifacts of %s: %s", state.key, found.message)
-            return False
+            state.unlisted[branch] = found.kept()
         return True
 
     async def _read_facts(
@@ -324,6 +329,15 @@ class Repositories:
         if state is not None:
             with suppress(KeyError):
                 self._metrics.repository_last_success.remove(state.url.canonical)
+
+
+def no_branch(name: str | None) -> Stalled:
+    """There are branches, and not the one whose dvc.yaml is to be read."""
+    if name is None:
+        words = "The repository's HEAD names no branch that is there; set spec.branch, or mend HEAD"
+    else:
+        words = f"The repository has no branch {name[:100]!r}; push it, or set spec.branch"
+    return Stalled("RevisionNotFound", f"{words}. Until then no dvc.yaml is read.")
 
 
 class SecretMissing(Waiting):
