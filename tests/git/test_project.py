@@ -130,6 +130,18 @@ def test_a_path_that_leaves_the_repository_is_not_followed(
     assert facts_of(remote, mirror, {"dvc.yaml": project}, "m") == ArtifactFacts()
 
 
+def test_an_artifact_whose_path_dvc_would_fill_in_is_there_and_says_why_it_has_no_bytes(
+    remote: Remote, mirror: Mirror
+) -> None:
+    project = "artifacts: {m: {path: '${dir}/m.bin', type: model}, n: {path: 's3://${b}/n'}}"
+    commit = remote.commit({"dvc.yaml": project, "params.yaml": "dir: models"})
+    listed = list_project_artifacts(mirror, commit)
+    assert list(listed) == ["m", "n"]
+    facts = read_project(mirror, commit, "m")
+    assert (facts.type, facts.path, facts.digest) == ("model", "", "")
+    assert facts.notes == ("${dir}/m.bin is not resolved: names with ${...} are not",)
+
+
 def test_a_commit_that_was_not_fetched_is_no_empty_project(remote: Remote, mirror: Mirror) -> None:
     remote.commit()
     mirror.fetch()

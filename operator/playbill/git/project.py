@@ -178,7 +178,7 @@ class _Project:
 
     def artifact_places(self) -> list[Place]:
         """Where git itself may hold the artifact."""
-        if self.artifact is None or is_url(self.artifact.path):
+        if self.artifact is None or self.artifact.unread or is_url(self.artifact.path):
             return []
         return [(self.commit, self.artifact.path)]
 
@@ -218,7 +218,11 @@ class _Project:
             description=self.artifact.description,
             labels=self.artifact.labels,
             meta=meta,
-            notes=(*facts.notes, *(["meta is larger than 8 KiB"] if too_large else [])),
+            notes=(
+                *facts.notes,
+                *([self.artifact.unread] if self.artifact.unread else []),
+                *(["meta is larger than 8 KiB"] if too_large else []),
+            ),
         )
         for _, path in self.artifact_places():
             facts = self._with_records(facts, path, files)
