@@ -4,10 +4,12 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import parse_yaml as by_dvc
 from tests.git.counting import Processes
 from tests.git.dvc_program import DvcProject
 from tests.servers import Remote
 
+from playbill.git.documents import flatten, parse_document
 from playbill.git.dvclock import Input, Lineage
 from playbill.git.mirror import Mirror
 from playbill.git.project import (
@@ -76,7 +78,7 @@ def test_everything_that_a_project_says_is_read(remote: Remote, mirror: Mirror) 
         params={
             "date": "2024-01-01",
             "flag": "true",
-            "lr": "1e-3",
+            "lr": "0.001",
             "name": "null",
             "train.lr": "0.5",
             "model.depth": "3",
@@ -482,6 +484,20 @@ def test_what_dvc_itself_wrote_is_read_as_dvc_reads_it(
     ]
     added = read_project(mirror, commit, "sub:added")
     assert (added.digest, added.size) == ("md5:" + md5(b"added"), 5)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "no", "on", "Yes", "off", "y", "true", "FALSE", "16:9", "12:30:45", "190:20:30.15",
+        "012", "09", "0o14", "0x1F", "0b11", "+12", "1_000", "-0", "0",
+        "1e-3", "5e-05", "1E5", "12e03", "1.5e3", ".5", "1.", "-.inf", ".NaN", "1.2.3", "0x", "_1",
+    ],
+)  # fmt: skip
+def test_a_plain_word_of_yaml_means_what_it_means_to_dvc(written: str) -> None:
+    text = f"value: {written}\n{written}: key"
+    ours, dvcs = (flatten(read) for read in (parse_document("p", text.encode()), by_dvc(text, "p")))
+    assert ours == dvcs
 
 
 def test_all_of_the_params_at_the_root_are_shown_as_dvc_shows_them(
