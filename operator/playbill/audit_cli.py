@@ -21,7 +21,7 @@ from playbill.git.notes import list_notes, read_notes
 from playbill.git.project import read_projects
 from playbill.git.tags import read_on
 from playbill.ledger.accounts import Account, accounts, by_tag, how_ended, recorded_by
-from playbill.ledger.audit import Line, parse_note, taken_back
+from playbill.ledger.audit import Line, parse_note, taken_back, visible
 from playbill.ledger.fold import Book
 from playbill.ledger.state import Ledger
 
@@ -192,7 +192,8 @@ def _texts(told: Sequence[Account], at: datetime | None) -> Iterator[str]:
             head = f"{timestamp(account.tenure.since)}  {account.tenure.version}"
             head = head if title == before else f"{title}\n\n{head}"
         before = title
-        yield "\n".join([head, *(f"  {name:<12} {words}" for name, words in _fields(account))])
+        fields = (f"  {name:<12} {visible(words)}" for name, words in _fields(account))
+        yield "\n".join([head, *fields])
 
 
 def _fields(account: Account) -> Iterator[tuple[str, str]]:
@@ -246,7 +247,7 @@ def _nobody(stories: Sequence[Sequence[Account]], stage: str | None, at: datetim
         version, since = first.tenure.version, timestamp(first.tenure.since)
         return f"{words} yet: the first was {version}, from {since} on"
     last = [each for each in story if each.tenure.since <= second][-1]
-    return f"{words}: {last.tenure.version} did until {_end(last)}"
+    return f"{words}: {last.tenure.version} did until {visible(_end(last))}"
 
 
 def _it_had(names: Any) -> str:

@@ -168,6 +168,29 @@ def test_what_a_person_did_with_gto_is_part_of_the_story(history: History) -> No
     assert "replaced by v1.1.0 (digits#prod#2)" in text
 
 
+def test_what_a_stranger_wrote_reaches_no_terminal_as_a_command(
+    history: History, tmp_path: Path
+) -> None:
+    erase = "\x1b[1A\x1b[2K\x9b2K\u202e"
+    remote, seconds = history.remote, MAY_1 + 9 * DAY
+    told = {"GIT_COMMITTER_NAME": f"Eve {erase} x", "GIT_COMMITTER_DATE": f"{seconds} +0000"}
+    subprocess.run(
+        ["git", f"--git-dir={remote.path}", "tag", "-a", "-m", "x", "digits#eve#90", "main"],
+        env=ENVIRONMENT | told, check=True,
+    )  # fmt: skip
+    line = f"2026-05-10T00:00:00Z eve failed digits v1 · tag=digits#eve#90 · reason={erase}x"
+    commit = remote.git("rev-parse", "main")
+    with_note = ["notes", "--ref=playbill", "append", "-m", f"{line} · cluster=c{erase}"]
+    remote.git("-c", "user.name=Eve", "-c", "user.email=e@x", *with_note, commit)
+    subprocess.run(["git", "-C", str(history.clone), "fetch", "-q", "--tags"], check=True)
+    history.fetch_notes()
+    result = history.audit("--stage", "eve")
+    assert result.exit_code == 0
+    assert "Eve [1A [2K 2K x <ada@example.com>" in result.output
+    assert "failed" in result.output
+    assert not set("\x1b\x9b\u202e") & set(result.output)
+
+
 def test_without_notes_the_tags_answer_and_the_command_to_fetch_them_is_told(
     history: History,
 ) -> None:

@@ -4,10 +4,12 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import parse_yaml as by_dvc
 from tests.git.counting import Processes
 from tests.git.dvc_program import DvcProject
 from tests.servers import Remote
 
+from playbill.git.documents import flatten, parse_document
 from playbill.git.dvclock import Input, Lineage
 from playbill.git.mirror import Mirror
 from playbill.git.project import (
@@ -76,7 +78,7 @@ def test_everything_that_a_project_says_is_read(remote: Remote, mirror: Mirror) 
         params={
             "date": "2024-01-01",
             "flag": "true",
-            "lr": "1e-3",
+            "lr": "0.001",
             "name": "null",
             "train.lr": "0.5",
             "model.depth": "3",
@@ -128,6 +130,18 @@ def test_a_path_that_leaves_the_repository_is_not_followed(
 ) -> None:
     project = f"artifacts: {{m: {{path: '{path}'}}}}\nmetrics: ['{path}']\nparams: ['{path}']\n"
     assert facts_of(remote, mirror, {"dvc.yaml": project}, "m") == ArtifactFacts()
+
+
+def test_an_artifact_whose_path_dvc_would_fill_in_is_there_and_says_why_it_has_no_bytes(
+    remote: Remote, mirror: Mirror
+) -> None:
+    project = "artifacts: {m: {path: '${dir}/m.bin', type: model}, n: {path: 's3://${b}/n'}}"
+    commit = remote.commit({"dvc.yaml": project, "params.yaml": "dir: models"})
+    listed = list_project_artifacts(mirror, commit)
+    assert list(listed) == ["m", "n"]
+    facts = read_project(mirror, commit, "m")
+    assert (facts.type, facts.path, facts.digest) == ("model", "", "")
+    assert facts.notes == ("${dir}/m.bin is not resolved: names with ${...} are not",)
 
 
 def test_a_commit_that_was_not_fetched_is_no_empty_project(remote: Remote, mirror: Mirror) -> None:
@@ -189,6 +203,56 @@ def test_a_symlink_in_place_of_a_file_is_a_problem(remote: Remote, mirror: Mirro
     problem = read_project(mirror, commit, "m").problem
     assert problem is not None
     assert "symlink" in problem.message
+
+
+@pytest.mark.parametrize("path", [r"a\nb/x", "a/" * 70 + "x", "x" * 2000])
+def test_a_path_that_no_file_can_have_costs_nobody_else_their_facts(
+    remote: Remote, mirror: Mirror, path: str
+) -> None:
+    commit = remote.commit(
+        {
+            "dvc.yaml": f'artifacts: {{good: {{path: good.bin}}, bad: {{path: "{path}"}}}}',
+            "nlp/dvc.yaml": f'artifacts: {{mood: {{path: m}}}}\nmetrics: ["{path}"]',
+            "good.bin": "bytes",
+            "nlp/m": "bytes",
+        }
+    )
+    mirror.fetch()
+    found = read_projects(mirror, [(commit, name) for name in ("good", "bad", "nlp:mood")])
+    assert found[commit, "good"].problem is None
+    assert found[commit, "good"].digest == found[commit, "nlp:mood"].digest != ""
+    for name in ("bad", "nlp:mood"):
+        problem = found[commit, name].problem
+        assert problem is not None
+        assert problem.reason == "InvalidProject"
+        assert found[commit, name].notes == ()
+
+
+def test_a_dvc_yaml_at_an_endless_path_is_named_beside_the_others(
+    remote: Remote, mirror: Mirror
+) -> None:
+    deep = "a/" * 70 + "dvc.yaml"
+    commit = remote.commit({"dvc.yaml": "artifacts: {m: {path: x}}", deep: "artifacts: {}"})
+    found = list_project_artifacts(mirror, commit)
+    assert isinstance(found.pop(deep), ProjectProblem)
+    assert list(found) == ["m"]
+
+
+def test_versions_that_are_too_much_to_be_read_at_once_are_read_by_and_by(
+    remote: Remote, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playbill.git.objects.LARGEST_READ", 300)
+    project = "artifacts: {m: {path: x}}\nmetrics: [m.json]"
+    commits = [
+        remote.commit({"dvc.yaml": project, "m.json": f'{{"n": {n}, "pad": "{"x" * size}"}}'})
+        for n, size in enumerate((100, 100, 900, 100))
+    ]
+    mirror.fetch()
+    found = read_projects(mirror, [(commit, "m") for commit in commits])
+    assert [found[commit, "m"].metrics.get("n") for commit in commits] == ["0", "1", None, "3"]
+    problem = found[commits[2], "m"].problem
+    assert problem is not None
+    assert problem.reason == "InvalidProject"
 
 
 def test_too_many_metrics_are_cut_and_it_is_said(remote: Remote, mirror: Mirror) -> None:
@@ -420,6 +484,20 @@ def test_what_dvc_itself_wrote_is_read_as_dvc_reads_it(
     ]
     added = read_project(mirror, commit, "sub:added")
     assert (added.digest, added.size) == ("md5:" + md5(b"added"), 5)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "no", "on", "Yes", "off", "y", "true", "FALSE", "16:9", "12:30:45", "190:20:30.15",
+        "012", "09", "0o14", "0x1F", "0b11", "+12", "1_000", "-0", "0",
+        "1e-3", "5e-05", "1E5", "12e03", "1.5e3", ".5", "1.", "-.inf", ".NaN", "1.2.3", "0x", "_1",
+    ],
+)  # fmt: skip
+def test_a_plain_word_of_yaml_means_what_it_means_to_dvc(written: str) -> None:
+    text = f"value: {written}\n{written}: key"
+    ours, dvcs = (flatten(read) for read in (parse_document("p", text.encode()), by_dvc(text, "p")))
+    assert ours == dvcs
 
 
 def test_all_of_the_params_at_the_root_are_shown_as_dvc_shows_them(

@@ -74,6 +74,63 @@ def test_a_model_that_dvc_yaml_lists_appears_and_goes_with_its_entry(house: Hous
     assert world.tags() == []
 
 
+def test_a_broken_dvc_yaml_takes_none_of_its_models_away(house: House) -> None:
+    world = house.world("broken")
+    world.remote.commit({"dvc.yaml": dvc_yaml(delta="model"), "nlp/dvc.yaml": dvc_yaml(mu="model")})
+    home(world, discover={})
+    eventually(lambda: set(models(world)) == {"delta", "nlp:mu"})
+    before = models(world)["delta"]["metadata"]["uid"]
+
+    world.remote.commit({"dvc.yaml": "<<<<<<< HEAD\nartifacts: {", "nlp/dvc.yaml": dvc_yaml()})
+    eventually(lambda: set(models(world)) == {"delta"}, patience=40)
+    problems = world.await_ready("mrepo", "broken")["problems"]
+    assert [each["place"] for each in problems] == ["dvc.yaml"]
+    assert models(world)["delta"]["metadata"]["uid"] == before
+
+    world.remote.commit({"dvc.yaml": dvc_yaml()})
+    eventually(lambda: models(world) == {}, patience=40)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "spec"),
+    [("unborn", "master", {}), ("nobranch", "main", {"branch": "develop"})],
+)
+def test_a_branch_that_is_not_there_is_named_and_tags_are_adopted_all_the_same(
+    house: House, name: str, head: str, spec: dict[str, Any]
+) -> None:
+    world = house.world(name)
+    world.remote.commit({"dvc.yaml": dvc_yaml(**{name: "model", "untagged": "model"})})
+    world.remote.tag(f"{name}@v1.0.0")
+    world.remote.git("symbolic-ref", "HEAD", f"refs/heads/{head}")
+    home(world, discover={}, adopt={}, **spec)
+    eventually(lambda: set(models(world)) == {name}, patience=40)
+    stalled = world.condition("mrepo", name, "Stalled")
+    assert stalled["reason"] == "RevisionNotFound"
+
+    if head == "master":
+        world.remote.git("symbolic-ref", "HEAD", "refs/heads/main")
+    else:
+        world.remote.git("update-ref", "refs/heads/develop", "refs/heads/main")
+    eventually(lambda: set(models(world)) == {name, "untagged"}, patience=40)
+    assert world.await_ready("mrepo", name)["artifacts"] == 2
+
+
+def test_each_model_repository_discovers_on_its_own_branch(house: House) -> None:
+    world = house.world("branched")
+    world.remote.commit({"dvc.yaml": dvc_yaml(kappa="model")})
+    world.remote.commit({"dvc.yaml": dvc_yaml(tried="model")}, branch="tries")
+    world.model("tried-by-ada", repository={"url": world.url, "branch": "tries"})
+    world.await_ready("rmodel", "tried-by-ada")
+    home(world, discover={})
+    eventually(lambda: set(models(world)) == {"kappa"}, patience=40)
+
+    spec = {"url": world.url, "interval": "5s", "branch": "tries", "discover": {}}
+    world.apply(manifest("ModelRepository", "branched-tries", spec))
+    eventually(lambda: world.exists("rmodel", "tried"), patience=40)
+    assert world.get("rmodel", "tried")["spec"]["repositoryRef"] == {"name": "branched-tries"}
+    assert set(models(world)) == {"kappa"}
+
+
 def test_a_discovered_model_stays_while_somebody_refers_to_it(house: House) -> None:
     world = house.world("referred")
     world.remote.commit({"dvc.yaml": dvc_yaml(beta="model")})

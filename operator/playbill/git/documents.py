@@ -7,6 +7,7 @@ merged keys while it is, and what came out, with every alias written out, afterw
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
@@ -37,11 +38,33 @@ class _Loader(_Base):  # type: ignore[misc]
             raise InvalidDocument(f"line {line}: too many merged keys")
 
 
+_TAG = "tag:yaml.org,2002:"
+# As DVC reads them, by YAML 1.2: to the older YAML of this parser `no` is false, `16:9` is 969
+# and `012` is 10.
+_EXPONENT = r"(?:[eE][-+]?[0-9]+)?"
+_NUMBER = rf"(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*){_EXPONENT}"
+_SCALARS: Mapping[str, tuple[str, str]] = {
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", "-+0123456789"),
+    "float": (rf"[-+]?(?:{_NUMBER}|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)", "-+.0123456789"),
+}
 # A date is text here, as it is in JSON: nobody computes with it.
+_OTHERWISE = {f"{_TAG}{name}" for name in ("timestamp", *_SCALARS)}
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _OTHERWISE]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+for _name, (_pattern, _firsts) in _SCALARS.items():
+    _Loader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(f"^(?:{_pattern})$"), list(_firsts))
+
+
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    digits = loader.construct_scalar(node).replace("_", "")
+    based = digits.lstrip("-+")[:2] in {"0b", "0o", "0x"}
+    return int(digits, 0 if based else 10)
+
+
+_Loader.add_constructor(f"{_TAG}int", _integer)
 
 
 def parse_document(path: str, data: bytes) -> Any:

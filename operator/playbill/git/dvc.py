@@ -19,10 +19,12 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """An entry of `artifacts:`. `path` is relative to the repository's root, or a URL."""
+    """An entry of `artifacts:`. `path` is relative to the repository's root, or a URL; it is empty
+    where `unread` says, for people, why it is not known."""
 
     name: str
     path: str
+    unread: str = ""
     type: str = ""
     description: str = ""
     labels: tuple[str, ...] = ()
@@ -71,13 +73,16 @@ def list_artifacts(directory: str, project: Mapping[str, Any]) -> Iterator[Artif
 
 
 def _artifact(directory: str, name: str, entry: Mapping[str, Any]) -> Artifact | None:
-    written = entry.get("path")
+    written, unread = entry.get("path"), ""
+    if isinstance(written, str) and "${" in written:
+        unread = f"{written[:LONGEST_TEXT]} is not resolved: names with ${{...}} are not"
     path = written if isinstance(written, str) and is_url(written) else confine(directory, written)
-    if path is None:
+    if path is None and not unread:
         return None
     return Artifact(
         name=name,
-        path=path[:LONGEST_TEXT],
+        path="" if unread or path is None else path[:LONGEST_TEXT],
+        unread=unread,
         type=text(entry.get("type")),
         description=text(entry.get("desc")),
         labels=tuple(text(label) for label in sequence(entry.get("labels"))),

@@ -32,6 +32,10 @@ Kind = Literal["file", "tree", "symlink", "submodule"]
 _KINDS: dict[str, Kind] = {"40000": "tree", "120000": "symlink", "160000": "submodule"}
 
 
+class InvalidPath(Stalled):
+    """A path that no file of a repository is looked for at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What a tree says of a path."""
@@ -43,16 +47,21 @@ class Entry:
 def find_entries(store: Store, places: Iterable[Place]) -> dict[Place, Entry | Trouble]:
     """What is at each place; a place where nothing is, is left out. One git process.
 
-    Retry(CommitMissing) stands for a commit that was not fetched. Raises Stalled(InvalidPath)
-    for a path that is not relative and normal.
+    Retry(CommitMissing) stands for a commit that was not fetched, and Stalled(InvalidPath) for a
+    path that is not relative and normal: whoever wrote it into a file is answered alone.
     """
-    wanted = list(dict.fromkeys(places))
-    for commit, path in wanted:
-        _check(commit, path)
+    found: dict[Place, Entry | Trouble] = {}
+    wanted = []
+    for place in dict.fromkeys(places):
+        try:
+            _check(*place)
+        except InvalidPath as invalid:
+            found[place] = invalid
+        else:
+            wanted.append(place)
     roots = [(commit, "") for commit, _ in wanted]
     directories = [(commit, _parent(path)) for commit, path in wanted]
     trees = _read_trees(store, list(dict.fromkeys(roots + directories)))
-    found: dict[Place, Entry | Trouble] = {}
     for commit, path in wanted:
         if trees[commit, ""] is None:
             found[commit, path] = Retry("CommitMissing", f"The commit {commit} was not fetched.")
@@ -226,7 +235,7 @@ def _check(commit: str, path: str) -> None:
         or len(path) > LONGEST_PATH
         or _CONTROL.search(path)
     ):
-        raise Stalled(
+        raise InvalidPath(
             "InvalidPath",
             f"The path {path[:100]!r} must be relative to the repository, without '.', '..' or "
             "control characters.",

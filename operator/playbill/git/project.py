@@ -46,6 +46,9 @@ __all__ = [
 DVCLIVE = "dvclive"
 """Where dvclive puts its summary; it may list it in a `dvc.yaml` of its own there."""
 
+TOO_MUCH = frozenset({"ReadTooLarge", "OutputTooLarge"})
+"""What git or we refuse to read at one time."""
+
 Wanted = tuple[str, str]
 """A commit (40 hex) and GTO's full name of an artifact."""
 
@@ -68,9 +71,23 @@ def read_project(mirror: Reader, commit: str, artifact: str) -> ArtifactFacts:
 def read_projects(mirror: Reader, wanted: Iterable[Wanted]) -> dict[Wanted, ArtifactFacts]:
     """Many artifacts at many commits, in eleven git processes at most, two of them fetches.
 
-    Raises what `Mirror.read_many` does.
+    What is too much to be read at once is read in halves, and nobody pays for the one whose
+    files alone are. Raises what else `Mirror.read_many` does.
     """
     asked = list(dict.fromkeys(wanted))
+    try:
+        return _read_together(mirror, asked)
+    except Stalled as stalled:
+        if stalled.reason not in TOO_MUCH:
+            raise
+        if len(asked) == 1:
+            problem = ProjectProblem("InvalidProject", stalled.message[:LONGEST_PROBLEM])
+            return {asked[0]: ArtifactFacts(problem=problem)}
+    half = len(asked) // 2
+    return read_projects(mirror, asked[:half]) | read_projects(mirror, asked[half:])
+
+
+def _read_together(mirror: Reader, asked: Sequence[Wanted]) -> dict[Wanted, ArtifactFacts]:
     answers = mirror.read_many({place for each in asked for place in _project_files(each)})
     files = _Files(answers)
     projects = {each: _Project.parse(*each, files) for each in asked}
@@ -161,7 +178,7 @@ class _Project:
 
     def artifact_places(self) -> list[Place]:
         """Where git itself may hold the artifact."""
-        if self.artifact is None or is_url(self.artifact.path):
+        if self.artifact is None or self.artifact.unread or is_url(self.artifact.path):
             return []
         return [(self.commit, self.artifact.path)]
 
@@ -201,7 +218,11 @@ class _Project:
             description=self.artifact.description,
             labels=self.artifact.labels,
             meta=meta,
-            notes=(*facts.notes, *(["meta is larger than 8 KiB"] if too_large else [])),
+            notes=(
+                *facts.notes,
+                *([self.artifact.unread] if self.artifact.unread else []),
+                *(["meta is larger than 8 KiB"] if too_large else []),
+            ),
         )
         for _, path in self.artifact_places():
             facts = self._with_records(facts, path, files)
@@ -252,7 +273,7 @@ class _Project:
 
     def _tracked_above(self, path: str, files: _Files) -> Iterator[str]:
         for above in _above(path):
-            if files.has((self.commit, f"{above}.dvc")):
+            if files.parse((self.commit, f"{above}.dvc"))[0]:
                 yield f"{path} lies in {above}, which DVC tracks as a whole: it has no digest"
 
     def _unread(self, files: _Files) -> Iterator[str]:

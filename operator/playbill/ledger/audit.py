@@ -136,8 +136,13 @@ def clean(value: str, key: str = "") -> str:
     """A value that can end neither its part nor its line, in at most 256 characters (1,024 of
     tags and images)."""
     length = LONG_MAX_LENGTH if key in LONG_KEYS else VALUE_MAX_LENGTH
-    plain = " ".join(_UNSEEN.sub(" ", value).replace("·", ".").split())
+    plain = visible(value).replace("·", ".")
     return plain if len(plain) <= length else f"{plain[: length - 1]}…"
+
+
+def visible(text: str) -> str:
+    """One line without what a terminal would obey: whoever may push has written it."""
+    return " ".join(_UNSEEN.sub(" ", text).split())
 
 
 def identity(outcome: str, tag: str, cluster: str) -> Identity:

@@ -21,10 +21,14 @@ from playbill.controllers.inventory.adopted import (
     model_named,
     object_name,
     stands_for,
+    unread_models,
     wanted_models,
     wanted_parts,
 )
+from playbill.controllers.inventory.repository_state import Listed
 from playbill.controllers.inventory.store import MODELS
+from playbill.git.dvc import Artifact
+from playbill.git.project import ProjectProblem
 from playbill.ledger.tagobject import TagObject
 
 LISTED = {"digits": "model", "nlp:mood": "model", "numbers": "dataset", "plain": ""}
@@ -79,6 +83,13 @@ def test_models_are_made_of_what_dvc_yaml_lists_and_of_what_has_tags(
 ) -> None:
     recorded = ["digits", "old", "not/../ours"]
     assert wanted_models(home(**spec), listed=LISTED, recorded=recorded) == names
+
+
+def test_a_dvc_yaml_that_cannot_be_read_takes_no_model_away() -> None:
+    broken = ProjectProblem("InvalidProject", "line 1: not a mapping")
+    listed: Listed = {"nlp/dvc.yaml": broken, "digits": Artifact(name="digits", path="digits.bin")}
+    assert unread_models(listed, ["digits", "old", "nlp:mood", "nlp/de:mood"]) == ["nlp:mood"]
+    assert unread_models({"dvc.yaml": broken}, ["digits", "nlp:mood"]) == ["digits"]
 
 
 def test_registered_versions_and_held_stages_are_shown() -> None:

@@ -8,8 +8,9 @@ it, or applied the same with a tool that leaves its mark, it is theirs.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -29,7 +30,10 @@ from playbill.api.patterns import (
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.keys import Kind
+from playbill.controllers.inventory.repository_state import Listed
 from playbill.controllers.inventory.store import Resource, slot_of
+from playbill.git.dvc import split_artifact
+from playbill.git.project import ProjectProblem
 from playbill.ledger.events import LedgerEvent
 from playbill.ledger.grammar import version_key
 from playbill.ledger.message import REQUEST
@@ -88,6 +92,14 @@ def wanted_models(
     if adopt is not None and adopt.models:
         found |= {a for a in recorded if not adopt.types or listed.get(a) in adopt.types}
     return sorted(a for a in found if _fits(ARTIFACT_NAME, ARTIFACT_MAX_LENGTH, a))
+
+
+def unread_models(listed: Listed | None, artifacts: Sequence[str]) -> Sequence[str]:
+    """Those whose dvc.yaml cannot be read just now: nobody knows what it says of them."""
+    if listed is None:
+        return artifacts
+    unread = {posixpath.dirname(p) for p, f in listed.items() if isinstance(f, ProjectProblem)}
+    return [artifact for artifact in artifacts if split_artifact(artifact)[0] in unread]
 
 
 def _is_discovered(discover: Discover, artifact: str, type_: str) -> bool:

@@ -44,8 +44,9 @@ class RepositoryState:
     `rejected` holds what the server refused, by uid and generation, until the next look;
     `book` is the tags as they were last read, be it by a pass that came to nothing; `unread`
     are facts that a passing fault kept from being read; `signatures` are by tag object. `config`
-    is what `.gto` allows, `listed` what every `dvc.yaml` lists, each at the tip at which it was
-    read.
+    is what `.gto` allows, `listed` what every `dvc.yaml` lists by the branch that ModelRepositories
+    name (None: the default one), each at the tip at which it was read; `unlisted` is why that
+    could not be done at the tip of now.
     """
 
     key: RepositoryKey
@@ -71,7 +72,8 @@ class RepositoryState:
     looks: int = 0
     doubts: dict[str, int] = field(default_factory=dict)
     config: tuple[Commit, frozenset[str] | None] | None = None
-    listed: tuple[Commit, Listed] | None = None
+    listed: dict[str | None, tuple[Commit, Listed]] = field(default_factory=dict)
+    unlisted: dict[str | None, Trouble] = field(default_factory=dict)
     audit: AuditMemory = field(default_factory=AuditMemory)
 
     def commit_for(self, uid: str, generation: int) -> str | Trouble | None:
@@ -83,6 +85,11 @@ class RepositoryState:
         """The tip of a branch, None for the default one, as far as it is known."""
         name = branch or self.default_branch
         return self.heads.get(name) if name else None
+
+    def listed_on(self, branch: str | None) -> Listed | None:
+        """What every `dvc.yaml` of a branch lists; None while nobody knows."""
+        found = self.listed.get(branch)
+        return found[1] if found else None
 
     def rejection(self, uid: str, generation: int) -> Trouble | None:
         """What the server said against this generation's tags, since the last look."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from playbill.api.errors import Stalled, Trouble
@@ -16,6 +16,7 @@ from playbill.controllers.inventory.adopted import (
     manifest,
     model_named,
     stands_for,
+    unread_models,
     wanted_models,
     wanted_parts,
 )
@@ -49,13 +50,16 @@ class Adoption:
 
         Gives False when one was changed meanwhile: look again.
         """
-        if state.view is None or state.listed is None or state.trouble is not None:
+        if state.view is None or state.trouble is not None:
             return True
-        listed = {n: a.type for n, a in state.listed[1].items() if isinstance(a, Artifact)}
+        listing = state.listed_on(home.spec.branch)
+        listed = {n: a.type for n, a in (listing or {}).items() if isinstance(a, Artifact)}
         recorded = [a.name for a in state.view.ledger.artifacts.values() if a.active]
         wanted = wanted_models(home, listed=listed, recorded=recorded)
         missing = [w for a in wanted if (w := self._missing_model(home, state, a)) is not None]
-        needless = [m for m in self._made_by(home) if not self._is_needed(m, wanted)]
+        made = self._made_by(home)
+        kept = {*wanted, *unread_models(listing, [m.artifact for m in made])}
+        needless = [m for m in made if not self._is_needed(m, kept)]
         await self._make(missing, home)
         gone = [await self._remove([*self._adopted_parts(model), model]) for model in needless]
         return all(gone)
@@ -124,7 +128,7 @@ class Adoption:
         meta = home.metadata
         return [m for m in self.store.of_repository(meta.namespace, meta.name) if is_adopted(m)]
 
-    def _is_needed(self, model: RegisteredModel, wanted: Sequence[str]) -> bool:
+    def _is_needed(self, model: RegisteredModel, wanted: Collection[str]) -> bool:
         """Wanted and not declared by a person; or named by something that a person made."""
         return self._is_named_by_people(model) or (
             model.artifact in wanted and self._is_first(model)

@@ -87,4 +87,4 @@ class ModelRepositories:
             return None, trouble
         if state.view is None and state.trouble is None:
             self.shell.look(state.key)
-        return state, state.trouble
+        return state, state.trouble or state.unlisted.get(home.spec.branch)

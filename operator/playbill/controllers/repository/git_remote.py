@@ -193,17 +193,22 @@ class GitRemote:
         listing = self.mirror.list_refs()
         known = self._known()
         if known is not None and listing.digest == known[0]:
+            if listing.heads and self.state.default_branch is None:
+                self._learn_default_branch()  # nobody asked for it before, or HEAD led nowhere
             self._seen = (listing, known[1])
             return known[1]
         if self.mirror.fetched.digest != listing.digest:
             self.mirror.fetch()
-        if self.main is None or any(branch is None for branch in self.branches.values()):
-            self.state.default_branch = self.mirror.default_branch()
+        self._learn_default_branch()
         book = self.state.book = self.mirror.read_on(self.state.book)
         snapshot = Snapshot(book.ledger, book.oids, self._allowed_stages(listing))
         self._seen = (listing, snapshot)
         self._look_again_for_revisions()
         return snapshot
+
+    def _learn_default_branch(self) -> None:
+        if self.main is None or any(branch is None for branch in self.branches.values()):
+            self.state.default_branch = self.mirror.default_branch()
 
     def _allowed_stages(self, listing: Listing) -> frozenset[str] | None:
         """What `.gto` says at the tip, read once for each tip."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
-from playbill.api.errors import Retry, Trouble, Waiting
+from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.api.registered_model import RegisteredModel
 from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
@@ -170,15 +170,26 @@ class Repositories:
         return Credentials.from_secret(data)
 
     async def _list_projects(self, state: RepositoryState, remote: GitRemote, site: Site) -> bool:
-        """List what dvc.yaml holds at the tip, once for each; whether that was done."""
-        head = state.heads.get(site.main or state.default_branch or "")
-        if not site.homes or head is None or (state.listed and state.listed[0] == head):
-            return False
+        """List what dvc.yaml holds at the tips, once for each; whether there is news of that."""
+        branches = {home.spec.branch for home in site.homes}
+        return any([await self._list_branch(state, remote, branch) for branch in branches])
+
+    async def _list_branch(
+        self, state: RepositoryState, remote: GitRemote, branch: str | None
+    ) -> bool:
+        head, before = state.head_of(branch), state.listed.get(branch)
+        trouble = state.unlisted.pop(branch, None)
+        if head is None:
+            if state.heads:
+                state.unlisted[branch] = no_branch(branch)
+            return (trouble is None) == (branch in state.unlisted)
+        if before is not None and before[0] == head:
+            return trouble is not None
         try:
-            state.listed = (head, await remote.artifacts(head))
-        except Trouble as trouble:
-            logger.warning("cannot list the artifacts of %s: %s", state.key, trouble.message)
-            return False
+            state.listed[branch] = (head, await remote.artifacts(head))
+        except Trouble as found:
+            logger.warning("cannot list the artifacts of %s: %s", state.key, found.message)
+            state.unlisted[branch] = found.kept()
         return True
 
     async def _read_facts(
@@ -318,6 +329,15 @@ class Repositories:
         if state is not None:
             with suppress(KeyError):
                 self._metrics.repository_last_success.remove(state.url.canonical)
+
+
+def no_branch(name: str | None) -> Stalled:
+    """There are branches, and not the one whose dvc.yaml is to be read."""
+    if name is None:
+        words = "The repository's HEAD names no branch that is there; set spec.branch, or mend HEAD"
+    else:
+        words = f"The repository has no branch {name[:100]!r}; push it, or set spec.branch"
+    return Stalled("RevisionNotFound", f"{words}. Until then no dvc.yaml is read.")
 
 
 class SecretMissing(Waiting):

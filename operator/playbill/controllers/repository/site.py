@@ -45,8 +45,12 @@ class Site:
 
     @property
     def main(self) -> str | None:
-        """The branch that speaks for the repository; None for the default one."""
-        named = [*(home.spec.branch for home in self.homes), *self.branches.values()]
+        """The branch that speaks for the repository; None for the default one.
+
+        A ModelRepository has its say before any model, also by naming none.
+        """
+        homes = [home.spec.branch for home in self.homes]
+        named = () if None in homes else (*homes, *self.branches.values())
         return next(filter(None, named), None)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playbill.api.errors import Trouble
 from playbill.api.model_repository import FileProblem, ModelRepository, ModelRepositoryStatus
 from playbill.api.times import timestamp
-from playbill.controllers.inventory.repository_state import RepositoryState
+from playbill.controllers.inventory.repository_state import Listed, RepositoryState
 from playbill.controllers.status.bounds import NAME, TAG, TEXT, cut
 from playbill.controllers.status.conditions import Summary, conditions
 from playbill.git.project import ProjectProblem
@@ -29,7 +29,8 @@ def repository_status(
     if not seen and trouble is None:
         return None
     old, generation = home.status, home.metadata.generation
-    summary = Summary.of(trouble) if trouble else _ready(models, state)
+    listed = state.listed_on(home.spec.branch) if state is not None else None
+    summary = Summary.of(trouble) if trouble else _ready(models, listed)
     common = {
         "observed_generation": generation if summary.final else old.observed_generation,
         "conditions": conditions(
@@ -44,33 +45,33 @@ def repository_status(
     return ModelRepositoryStatus.model_validate({**common, **_found(home, state)})
 
 
-def _ready(models: int, state: RepositoryState | None) -> Summary:
+def _ready(models: int, listed: Listed | None) -> Summary:
     words = f"{models} model{'' if models == 1 else 's'}"
-    if state is not None and state.listed is not None:
-        words += f", {_artifacts(state)} in dvc.yaml"
+    if listed is not None:
+        words += f", {_artifacts(listed)} in dvc.yaml"
     return Summary("Ready", "Synced", words)
 
 
-def _artifacts(state: RepositoryState) -> int:
-    listed = state.listed[1].values() if state.listed else ()
-    return sum(not isinstance(found, ProjectProblem) for found in listed)
+def _artifacts(listed: Listed) -> int:
+    return sum(not isinstance(found, ProjectProblem) for found in listed.values())
 
 
 def _found(home: ModelRepository, state: RepositoryState) -> dict[str, object]:
     stages = state.view.stages if state.view else None
+    listed = state.listed_on(home.spec.branch)
     return {
         "branch": home.spec.branch or state.default_branch,
         "head_commit": state.head_of(home.spec.branch),
-        "artifacts": _artifacts(state) if state.listed else None,
+        "artifacts": _artifacts(listed) if listed is not None else None,
         "stages": [cut(stage, NAME) for stage in sorted(stages or ())[:MOST_STAGES]],
-        "problems": _problems(state)[:MOST_PROBLEMS],
+        "problems": _problems(state, listed or {})[:MOST_PROBLEMS],
     }
 
 
-def _problems(state: RepositoryState) -> list[FileProblem]:
+def _problems(state: RepositoryState, listed: Listed) -> list[FileProblem]:
     """Files that could not be read, then tags that belong to no model."""
-    listed = state.listed[1].items() if state.listed else ()
-    files = [(path, p.reason, p.message) for path, p in listed if isinstance(p, ProjectProblem)]
+    found = listed.items()
+    files = [(path, p.reason, p.message) for path, p in found if isinstance(p, ProjectProblem)]
     ledger = state.view.ledger.problems if state.view else ()
     strays = [(p.tag, p.reason, p.message) for p in ledger if parse_tag(p.tag) is None]
     return [
