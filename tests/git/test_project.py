@@ -165,6 +165,12 @@ MERGES = "a0: &a0 {x: 1, y: 2}\n" + "".join(
 )
 
 
+def test_a_long_mapping_has_no_merged_keys(remote: Remote, mirror: Mirror) -> None:
+    text = "".join(f"k{n}: {n}\n" for n in range(10_001)) + "metrics: [m.yaml]\n"
+    files = {"dvc.yaml": text + "artifacts: {m: {path: x}}\n", "m.yaml": "acc: 1"}
+    assert facts_of(remote, mirror, files, "m").metrics == {"acc": "1"}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

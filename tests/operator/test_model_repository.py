@@ -11,6 +11,8 @@ from tests.cluster.manifests import manifest
 from tests.operator.house import House
 from tests.operator.world import Object, World
 
+from playbill.controllers.inventory.adopted import MOST_MODELS
+
 ADOPTED = "playbill.dev/adopted"
 
 
@@ -268,3 +270,15 @@ def test_stages_that_gto_would_refuse_are_refused(house: House, named: bool) -> 
     world.remote.commit({".gto": "stages: [canary, dev, prod]\n"})
     world.await_ready("stage", f"{world.name}-canary", patience=40)
     assert world.gto_json("show")["digits"]["stage"]["canary"] == "v1.0.0"
+
+
+def test_whoever_pushes_cannot_have_models_made_without_end(house: House) -> None:
+    world = house.world("flood")
+    artifacts = {f"m{number:04}": "model" for number in range(MOST_MODELS + 5)}
+    world.remote.commit({"dvc.yaml": dvc_yaml(**artifacts)})
+    home(world, discover={})
+    said = f"{MOST_MODELS:,} models (beyond {MOST_MODELS:,} none is made)"
+    world.await_said("mrepo", "flood", "Synced", said, patience=120)
+    assert len(models(world)) == MOST_MODELS
+    world.delete("mrepo", "flood")
+    eventually(lambda: models(world) == {}, patience=120)

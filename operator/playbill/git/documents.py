@@ -32,8 +32,9 @@ class _Loader(_Base):  # type: ignore[misc]
     """SafeLoader, which builds plain data only, with a bound on merged keys."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        written = len(node.value)
         super().flatten_mapping(node)
-        if len(node.value) > MOST_MERGED:
+        if len(node.value) > max(written, MOST_MERGED):
             line = node.start_mark.line + 1 if node.start_mark else 1
             raise InvalidDocument(f"line {line}: too many merged keys")
 

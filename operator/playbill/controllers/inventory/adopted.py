@@ -50,6 +50,8 @@ LABELS: Mapping[str, str] = {
     "app.kubernetes.io/managed-by": "playbill",
 }
 LONGEST_NAME = 63
+MOST_MODELS = 1_000
+"""RegisteredModels that are made for one ModelRepository."""
 _DNS_LABEL = re.compile("[a-z]([-a-z0-9]*[a-z0-9])?")
 
 

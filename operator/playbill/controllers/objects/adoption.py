@@ -11,6 +11,7 @@ from playbill.api.errors import Stalled, Trouble
 from playbill.api.model_repository import ModelRepository
 from playbill.api.registered_model import RegisteredModel
 from playbill.controllers.inventory.adopted import (
+    MOST_MODELS,
     Wanted,
     is_adopted,
     manifest,
@@ -60,7 +61,8 @@ class Adoption:
         made = self._made_by(home)
         kept = {*wanted, *unread_models(listing, [m.artifact for m in made])}
         needless = [m for m in made if not self._is_needed(m, kept)]
-        await self._make(missing, home)
+        # Whoever may push says what is listed: they must not fill the cluster's store.
+        await self._make(missing[: max(MOST_MODELS - len(made), 0)], home)
         gone = [await self._remove([*self._adopted_parts(model), model]) for model in needless]
         return all(gone)
 

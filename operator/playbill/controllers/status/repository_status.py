@@ -5,6 +5,7 @@ from __future__ import annotations
 from playbill.api.errors import Trouble
 from playbill.api.model_repository import FileProblem, ModelRepository, ModelRepositoryStatus
 from playbill.api.times import timestamp
+from playbill.controllers.inventory.adopted import MOST_MODELS
 from playbill.controllers.inventory.repository_state import Listed, RepositoryState
 from playbill.controllers.status.bounds import NAME, TAG, TEXT, cut
 from playbill.controllers.status.conditions import Summary, conditions
@@ -46,7 +47,9 @@ def repository_status(
 
 
 def _ready(models: int, listed: Listed | None) -> Summary:
-    words = f"{models} model{'' if models == 1 else 's'}"
+    words = f"{models:,} model{'' if models == 1 else 's'}"
+    if models >= MOST_MODELS:
+        words += f" (beyond {MOST_MODELS:,} none is made)"
     if listed is not None:
         words += f", {_artifacts(listed)} in dvc.yaml"
     return Summary("Ready", "Synced", words)
