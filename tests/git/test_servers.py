@@ -1,6 +1,8 @@
 """The same mirror over real http, TLS and ssh servers, and what it says when they refuse."""
 
 import contextlib
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,6 +51,22 @@ def http(remote: Remote, tmp_path: Path) -> Iterator[Served]:
 def ssh(remote: Remote, tmp_path: Path) -> Iterator[Served]:
     with _start("ssh", remote, tmp_path) as server:
         yield _served(server, remote)
+
+
+def test_ssh_goes_where_the_name_led_when_it_was_checked(remote: Remote, tmp_path: Path) -> None:
+    """The name leads nowhere by now; the server's key is known by it all the same."""
+    remote.commit({"a": "1"})
+    with SshServer(state=tmp_path / "ssh") as server:
+        keys = {"known_hosts": server.known_hosts.replace(b"127.0.0.1", b"git.invalid")}
+        place = server.url(remote.path).replace("127.0.0.1", "git.invalid")
+        url = parse_url(place, policy=UrlPolicy())
+        credentials = Credentials.from_secret(server.secret | keys)
+        with credentials.access(url, addresses=["127.0.0.1"]) as access:
+            listed = subprocess.run(
+                ["git", "ls-remote", place], env=os.environ | access.environment,
+                capture_output=True, check=False, text=True,
+            )  # fmt: skip
+    assert "refs/heads/main" in listed.stdout, listed.stderr
 
 
 def _start(kind: str, remote: Remote, tmp_path: Path) -> GitHttpServer | SshServer:

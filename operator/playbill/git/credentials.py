@@ -80,11 +80,11 @@ class Credentials:
     def access(self, url: RemoteUrl, *, addresses: Sequence[str] = ()) -> Iterator[Access]:
         """What git needs to reach `url`, for the length of the context.
 
-        `addresses` are those that were checked: http connects to no other. A Retry that
-        passes through bears the server's own wish (RFC 9110, Retry-After), of which git tells
-        in its trace alone. Raises Stalled(InvalidSecret) when these credentials are of no use
-        for the transport, and Retry(NotAGitServer) when git took a page of any other kind for
-        the refs of a server that only hands out files: an empty one reads as no refs at all.
+        `addresses` are those that were checked: http connects to no other, and ssh to the first
+        alone. A Retry that passes through bears the server's own wish (RFC 9110, Retry-After), of
+        which git tells in its trace alone. Raises Stalled(InvalidSecret) when these credentials
+        are of no use for the transport, and Retry(NotAGitServer) when git took a page of any other
+        kind for the refs of a server that only hands out files: an empty one reads as no refs.
         """
         self.check_transport(url)
         with tempfile.TemporaryDirectory(prefix="playbill-") as name:
@@ -142,7 +142,7 @@ class Credentials:
         self, url: RemoteUrl, directory: Path, *, addresses: Sequence[str]
     ) -> dict[str, str]:
         if url.scheme == "ssh":
-            return self._ssh_environment(directory)
+            return self._ssh_environment(url, directory, addresses)
         if url.scheme == "file":
             return {}
         config = _write(directory / "config", self._http_config(url, directory, addresses))
@@ -163,8 +163,13 @@ class Credentials:
             lines += ["[http]", f"curloptResolve = {url.host}:{port}:{','.join(addresses)}"]
         return "\n".join([*lines, ""])
 
-    def _ssh_environment(self, directory: Path) -> dict[str, str]:
-        options = {
+    def _ssh_environment(
+        self, url: RemoteUrl, directory: Path, addresses: Sequence[str]
+    ) -> dict[str, str]:
+        port = url.port or DEFAULT_PORTS["ssh"]
+        known_as = url.host if port == DEFAULT_PORTS["ssh"] else f"[{url.host}]:{port}"
+        pinned = {"HostName": addresses[0], "HostKeyAlias": known_as.lower()} if addresses else {}
+        options = pinned | {
             "BatchMode": "yes",
             "StrictHostKeyChecking": "yes",
             "UserKnownHostsFile": str(_write(directory / "known_hosts", self.known_hosts)),

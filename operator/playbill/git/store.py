@@ -18,7 +18,7 @@ from playbill.git.credentials import Credentials
 from playbill.git.process import Consume
 from playbill.git.session import is_direct
 from playbill.git.shelf import Shelf
-from playbill.git.url import RemoteUrl, check_address
+from playbill.git.url import RemoteUrl, check_address, narrowed
 from playbill.git.wire import Wire
 
 LOCK_POLL_SECONDS = 0.05
@@ -85,7 +85,7 @@ class Store:
         seconds: float | None = None,
     ) -> Output:
         """Run git with the credentials, after a look at where the remote's name leads now."""
-        addresses = check_address(self.url, self.git.settings.policy)
+        addresses = narrowed(self.url, check_address(self.url, self.git.settings.policy))
         with (
             self._clean_after_timeout(),
             self.credentials.access(self.url, addresses=addresses) as access,

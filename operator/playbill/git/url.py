@@ -16,6 +16,7 @@ from playbill.api.errors import Retry, Stalled
 
 LONGEST_URL = 2048
 DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22}
+REACH_SECONDS = 5
 
 _FORBIDDEN = re.compile(r"[^\x21-\x7e]|[$`\\\"'<>|;]")
 _SCP_LIKE = re.compile(
@@ -169,6 +170,22 @@ def check_address(
             "start the operator with --allow-private-addresses.",
         )
     return list(addresses)
+
+
+def narrowed(url: RemoteUrl, addresses: list[str]) -> list[str]:
+    """What a transport can be told of them: to ssh one alone, one that takes a connection."""
+    if url.scheme != "ssh" or len(addresses) < 2:
+        return addresses
+    port = url.port or DEFAULT_PORTS["ssh"]
+    return [next((each for each in addresses if _is_open(each, port)), addresses[0])]
+
+
+def _is_open(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=REACH_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def _resolve(host: str, port: int) -> list[str]:

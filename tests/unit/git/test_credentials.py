@@ -1,5 +1,6 @@
 """Secrets in Flux's layout, and that they stay secret."""
 
+import shlex
 import stat
 from pathlib import Path
 
@@ -95,6 +96,23 @@ def test_ssh_believes_only_the_hosts_of_the_secret() -> None:
     for option in ("-F /dev/null", "BatchMode=yes", "StrictHostKeyChecking=yes",
                    "IdentitiesOnly=yes", "GlobalKnownHostsFile=/dev/null"):  # fmt: skip
         assert option in command
+
+
+@pytest.mark.parametrize(
+    ("url", "known_as"),
+    [
+        ("ssh://git@Git.example.com/x.git", "git.example.com"),
+        ("git@git.example.com:x.git", "git.example.com"),
+        ("ssh://git@git.example.com:2222/x.git", "[git.example.com]:2222"),
+    ],
+)
+def test_ssh_connects_to_the_address_that_was_checked_and_knows_it_by_name(
+    url: str, known_as: str
+) -> None:
+    parsed = parse_url(url, policy=UrlPolicy())
+    with Credentials.from_secret(KEY).access(parsed, addresses=["192.0.2.1"]) as access:
+        words = shlex.split(access.environment["GIT_SSH_COMMAND"])
+    assert {"HostName=192.0.2.1", f"HostKeyAlias={known_as}"} <= set(words)
 
 
 def test_the_header_goes_to_the_remotes_origin_alone() -> None:

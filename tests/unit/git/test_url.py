@@ -1,13 +1,14 @@
 """Which addresses are accepted, and which spellings are one repository."""
 
 import contextlib
+import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from playbill.api.errors import Retry, Stalled
-from playbill.git.url import UrlPolicy, check_address, parse_url
+from playbill.git.url import UrlPolicy, check_address, narrowed, parse_url
 
 OPEN = UrlPolicy(allow_file=True, allow_private=True)
 STRICT = UrlPolicy()
@@ -179,3 +180,15 @@ def test_a_name_without_address_is_tried_again() -> None:
     with pytest.raises(Retry) as retry:
         check_address(url, STRICT)
     assert retry.value.reason == "RemoteUnavailable"
+
+
+def test_ssh_is_told_of_an_address_that_takes_a_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        both = ["127.0.0.2", "127.0.0.1"]  # nobody listens on the first
+        ssh = parse_url(f"ssh://git@example.com:{port}/x", policy=UrlPolicy())
+        https = parse_url(f"https://example.com:{port}/x", policy=UrlPolicy())
+        assert narrowed(ssh, both) == ["127.0.0.1"]
+        assert narrowed(https, both) == both
+    assert narrowed(ssh, both) == ["127.0.0.2"]
+    assert narrowed(ssh, []) == []
