@@ -11,6 +11,7 @@ from tests.operator.house import House
 from tests.operator.world import Object, World
 
 V1, V2 = "v1.0.0", "v2.0.0"
+PORT = {"containerPort": 80}
 
 
 @pytest.fixture(scope="module")
@@ -295,6 +296,39 @@ def test_from_a_template_to_manifests_and_back_the_former_goes_when_the_latter_i
     eventually(lambda: stage.world.exists("deployment", stage.name))
     stage.world.await_ready("stage", stage.name)
     eventually(lambda: stage.spec() == {})
+
+
+def test_objects_that_bear_the_assignments_name_stay(
+    house: House, kind: ModelServices, cluster: Kubectl
+) -> None:
+    grant(cluster, house.namespace, "services")
+    stage = Stage(house.world("namesake"), kind)
+    ports = [{"name": "http", "port": 80, "protocol": "TCP"}]
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": stage.name},
+        "spec": {"ports": ports, "selector": {"version": "${version}"}},
+    }
+
+    def uid() -> str:
+        return str(stage.world.get("service", stage.name)["metadata"]["uid"])
+
+    stage.assign(service)
+    eventually(lambda: stage.world.exists("service", stage.name))
+    made = uid()
+    stage.world.await_ready("stage", stage.name)
+    stage.touch("look")
+    stage.world.await_ready("stage", stage.name)
+    assert uid() == made
+
+    container = {"name": "server", "image": "server:1", "ports": [{"name": "http"} | PORT]}
+    template = {"replicas": 0, "template": {"spec": {"containers": [container]}}}
+    stage.world.patch("stage", stage.name, {"rollout": {"manifests": None, **template}})
+    eventually(lambda: stage.world.exists("deployment", stage.name))
+    workload = stage.world.await_ready("stage", stage.name)["workload"]
+    assert workload["objects"] == []
+    assert uid() == made, "the template's Service is the one that served before"
 
 
 def drift_events(house: House, name: str) -> list[str]:

@@ -176,7 +176,7 @@ class Rollouts:
             return serving
         if kept != revision_name(assignment, rendering):
             kept = await self.revisions.keep(assignment, rendering)
-        await self.applying.prune(assignment, live)
+        await self.applying.prune(assignment, rendering)
         serving = replace(serving, revision=kept, objects=live.places)
         return await self._with_bytes(assignment, live, serving)
 
