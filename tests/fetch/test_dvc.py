@@ -173,6 +173,25 @@ def test_credentials_go_to_the_endpoint_alone_whatever_the_project_says(
     assert not [line for line in web.requests if "t0k3n" in line]
 
 
+def test_a_remote_that_leads_from_https_to_plain_http_is_refused(
+    fetch: Fetcher, project: Project, web: FileServer, tmp_path: Path
+) -> None:
+    digest = project.track("model.pkl", MODEL)
+    project.store("upload", str(web.root / "dvc"))
+    project.push_data("upload")
+    leading = FileServer(tmp_path / "none", state=tmp_path / "tls", tls=True, redirect=web.url())
+    with leading as server:
+        fetch.secrets["store"] = {"ca.crt": server.ca}
+        project.store("storage", server.url("dvc"))
+        ended = fetched(fetch, project, "model.pkl", digest, remote="storage")
+
+    assert (ended.code, ended.word["reason"]) == (78, "Refused")
+    assert "leads from https to another scheme" in ended.message
+    assert fetch.files() == {}
+    web.stop()
+    assert web.requests == []
+
+
 def s3_keys(s3: S3Server) -> dict[str, str]:
     return {key: value.decode() for key, value in s3.login.items()}
 

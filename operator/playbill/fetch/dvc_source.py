@@ -27,7 +27,7 @@ from playbill.fetch.trouble import (
     refused,
     unavailable,
 )
-from playbill.fetch.web import web_url
+from playbill.fetch.web import redirected, web_url
 from playbill.git.url import UrlPolicy, check_address
 
 CHUNK = 1 << 20
@@ -134,7 +134,10 @@ class DvcSource:
         self._check_place()
         with _transport(self.remote.address):
             cls, config, path = get_cloud_fs({}, **self._options())
-            found = DataRemote(self.remote.name, path, cls(**config))
+            fs = cls(**config)
+            if self.remote.scheme == "http":
+                self._watch_redirects(fs)
+            found = DataRemote(self.remote.name, path, fs)
             return found.legacy_odb if self.tracked.legacy else found.odb
 
     def _check_place(self) -> None:
@@ -142,6 +145,19 @@ class DvcSource:
         url = self.remote.url if self.remote.scheme == "http" else self._endpoint
         if url:
             check_address(web_url(url, self.policy), self.policy)
+
+    def _watch_redirects(self, fs: Any) -> None:
+        """DVC's client follows them by itself: each is held to the same rules before."""
+        from aiohttp import ClientSession, TraceConfig, TraceRequestRedirectParams  # noqa: PLC0415
+
+        async def look(_: ClientSession, __: object, to: TraceRequestRedirectParams) -> None:
+            headers = to.response.headers
+            target = redirected(str(to.url), headers.get("Location") or headers.get("URI") or "")
+            check_address(web_url(target, self.policy), self.policy)
+
+        trace = TraceConfig()
+        trace.on_request_redirect.append(look)
+        fs.fs_args["client_kwargs"]["trace_configs"] = [trace]
 
     @property
     def _endpoint(self) -> str:
@@ -239,7 +255,9 @@ def _judged(error: Exception, address: str) -> Trouble:
 
 
 def _of_a_client(cause: BaseException, address: str) -> Trouble | None:
-    """What a client of a store means, by its own kinds of errors."""
+    """What a client of a store means, by its own kinds of errors, or what we told it."""
+    if isinstance(cause, Trouble):
+        return cause
     if type(cause).__name__ == "ClientError" and getattr(cause, "response", None):
         return by_client_error(cause, address)
     if isinstance(status := getattr(cause, "status", None), int) and status >= 400:

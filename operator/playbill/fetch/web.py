@@ -73,14 +73,8 @@ class WebSource:
                 if answer.status not in REDIRECTS:
                     yield answer
                     return
-                uri = self._next(uri, answer.headers.get("Location", ""))
+                uri = redirected(uri, answer.headers.get("Location", ""))
         raise refused(f"{self.address} leads to more than {MOST_REDIRECTS} redirects")
-
-    def _next(self, uri: str, location: str) -> str:
-        target = urljoin(uri, location)
-        if urlsplit(uri).scheme == "https" and urlsplit(target).scheme != "https":
-            raise refused(f"{without_query(uri)} leads from https to another scheme")
-        return target
 
     @contextlib.contextmanager
     def _asked(self, uri: str, headers: Mapping[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
@@ -148,6 +142,14 @@ def web_url(uri: str, policy: UrlPolicy) -> RemoteUrl:
         )
     port = None if port == DEFAULT_PORTS[parts.scheme] else port
     return RemoteUrl(text=uri, scheme=parts.scheme, user="", host=host, port=port, path=parts.path)
+
+
+def redirected(uri: str, location: str) -> str:
+    """Where a redirect leads. Raises Stalled(Refused)."""
+    target = urljoin(uri, location)
+    if urlsplit(uri).scheme == "https" and urlsplit(target).scheme != "https":
+        raise refused(f"{without_query(uri)} leads from https to another scheme")
+    return target
 
 
 def without_query(uri: str) -> str:
