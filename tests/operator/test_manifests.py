@@ -331,6 +331,31 @@ def test_objects_that_bear_the_assignments_name_stay(
     assert uid() == made, "the template's Service is the one that served before"
 
 
+def test_a_missing_right_to_remove_is_told_and_takes_nothing_back(
+    house: House, kind: ModelServices, cluster: Kubectl
+) -> None:
+    resource = "networkpolicies.networking.k8s.io"
+    grant(cluster, house.namespace, resource, verbs="get,create,patch")
+    stage = Stage(house.world("unremoved"), kind)
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "unremoved"},
+        "spec": {"podSelector": {"matchLabels": {"app": "none"}}},
+    }
+    stage.served(policy, stage.service())
+
+    stage.change(stage.service("other/${version}"))
+    stage.comes_to(uri="other/v1.0.0")
+    stage.report()
+    stage.world.await_said("stage", stage.name, "Forbidden", "no right to delete")
+    assert stage.spec()["uri"] == "other/v1.0.0"
+
+    grant(cluster, house.namespace, resource, verbs="delete", role="also")
+    stage.world.await_ready("stage", stage.name, patience=60)
+    eventually(lambda: not stage.world.exists(resource, "unremoved"))
+
+
 def drift_events(house: House, name: str) -> list[str]:
     """What Events of the assignment say of edits that were put back."""
     found = house.kubectl.json("get", "events.events.k8s.io", "-n", house.namespace)["items"]

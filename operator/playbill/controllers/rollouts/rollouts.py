@@ -176,9 +176,12 @@ class Rollouts:
             return serving
         if kept != revision_name(assignment, rendering):
             kept = await self.revisions.keep(assignment, rendering)
-        await self.applying.prune(assignment, rendering)
-        serving = replace(serving, revision=kept, objects=live.places)
-        return await self._with_bytes(assignment, live, serving)
+        serving = replace(serving, revision=kept)
+        try:
+            await self.applying.prune(assignment, rendering)
+        except Stalled as stalled:  # the account may not delete: nothing is forgotten
+            return replace(serving, verdict=Failed(stalled.reason, stalled.message, verdict.pods))
+        return await self._with_bytes(assignment, live, replace(serving, objects=live.places))
 
     async def _with_bytes(
         self, assignment: StageAssignment, live: Live, serving: Serving
@@ -237,7 +240,7 @@ class Rollouts:
             return serving
         if rollout is None or rollout.on_failure == "Hold":
             return serving
-        if rendering is not None and _kept(assignment) == revision_name(assignment, rendering):
+        if rendering is not None and serving.revision == revision_name(assignment, rendering):
             return serving  # it was good, and fails now for reasons of its own
         name, healthy = await self.revisions.last_healthy(assignment) or (None, None)
         if name is None or healthy is None:
