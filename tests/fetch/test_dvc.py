@@ -212,6 +212,45 @@ def test_a_tracked_directory_comes_from_s3(
     assert fetch.files() == BUNDLE
 
 
+def test_a_bucket_that_anybody_may_read_takes_no_key(
+    fetch: Fetcher, project: Project, tmp_path: Path
+) -> None:
+    with S3Server(tmp_path / "public", state=tmp_path / "s3", public=True) as server:
+        digest = project.track("model.pkl", MODEL)
+        project.store("upload", str(server.root / "models/dvc"))
+        project.push_data("upload")
+        project.store("storage", "s3://models/dvc", endpointurl=server.url)
+        ended = fetched(fetch, project, "model.pkl", digest, remote="storage")
+
+    assert ended.code == 0, ended.log
+    assert fetch.files() == {"model.pkl": MODEL}
+
+
+def test_no_key_for_s3_is_denied(fetch: Fetcher, project: Project, s3: S3Server) -> None:
+    s3.put("models", "dvc/note", b"")
+    digest = project.track("model.pkl", MODEL)
+    project.store("storage", "s3://models/dvc", endpointurl=s3.url)
+
+    ended = fetched(fetch, project, "model.pkl", digest)
+
+    assert (ended.code, ended.word["reason"]) == (77, "Denied"), ended.log
+
+
+def test_a_key_is_used_where_the_project_asks_as_anybody(
+    fetch: Fetcher, project: Project, s3: S3Server
+) -> None:
+    (s3.root / "models").mkdir()
+    digest = project.track("model.pkl", MODEL)
+    project.store("upload", str(s3.root / "models/dvc"))
+    project.push_data("upload")
+    project.store("storage", "s3://models/dvc", endpointurl=s3.url, allow_anonymous_login="true")
+    fetch.secrets["store"] = s3.login
+
+    ended = fetched(fetch, project, "model.pkl", digest, remote="storage")
+
+    assert ended.code == 0, ended.log
+
+
 def test_a_wrong_key_for_s3_is_denied_and_not_told(
     fetch: Fetcher, project: Project, s3: S3Server
 ) -> None:

@@ -17,7 +17,7 @@ from playbill.fetch.dvc_remote import TAKEN, Remote
 from playbill.fetch.logins import StoreLogin
 from playbill.fetch.names import check_together, safe
 from playbill.fetch.records import Tracked
-from playbill.fetch.s3 import by_boto, by_client_error
+from playbill.fetch.s3 import by_boto, by_client_error, denied_to_anybody, session_of
 from playbill.fetch.source import Item, Listing, Resume, Stream
 from playbill.fetch.trouble import (
     DigestMismatch,
@@ -118,12 +118,26 @@ class DvcSource:
         odb = self._odb
         path = odb.oid_to_path(md5)
         with contextlib.ExitStack() as stack:
-            with _transport(self.remote.address):
+            with self._asking():
                 size = odb.fs.size(path)
                 file = stack.enter_context(odb.fs.open(path, "rb"))
                 start = _seek(file, resume.offset, size)
             chunks = _chunks(file, self.remote.address)
             yield Stream(start=start, total=size, validator="", chunks=chunks)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            with _transport(self.remote.address):
+                yield
+        except Stalled as stalled:
+            if stalled.reason == "Refused" and self._anonymous:  # some answer 400
+                raise denied_to_anybody(stalled) from None
+            raise
+
+    @cached_property
+    def _anonymous(self) -> bool:
+        return self.remote.scheme == "s3" and session_of(self.login).get_credentials() is None
 
     @cached_property
     def _odb(self) -> Any:
@@ -177,6 +191,8 @@ class DvcSource:
                 secret_access_key=login.secret_access_key,
                 session_token=login.session_token,
             )
+            anybody = not login.access_key_id and options.get("allow_anonymous_login")
+            options["allow_anonymous_login"] = bool(anybody or self._anonymous)
         if scheme == "http" and login.authorization and self._is_trusted():
             options |= {
                 "auth": "custom",
