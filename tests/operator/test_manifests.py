@@ -66,6 +66,10 @@ class Stage:
         found: Object = json.loads(answer.out)["spec"] if answer.code == 0 else {}
         return found
 
+    def has(self, manifest: Object) -> bool:
+        """Whether an object is there."""
+        return self.world.exists(manifest["kind"].lower(), manifest["metadata"]["name"])
+
     def comes_to(self, **spec: Any) -> None:
         eventually(lambda: spec.items() <= self.spec().items())
 
@@ -354,6 +358,26 @@ def test_a_missing_right_to_remove_is_told_and_takes_nothing_back(
     grant(cluster, house.namespace, resource, verbs="delete", role="also")
     stage.world.await_ready("stage", stage.name, patience=60)
     eventually(lambda: not stage.world.exists(resource, "unremoved"))
+
+
+def test_more_objects_than_a_status_can_name_are_refused_and_taken_back(
+    house: House, kind: ModelServices
+) -> None:
+    """Of rollouts that were superseded before they were healthy nothing is removed yet."""
+    stage = Stage(house.world("many"), kind)
+    stage.served(stage.service(), settings("many"))
+    for letter in "abc":
+        unready = [settings(f"many-{letter}-{number}") for number in range(24)]
+        stage.change(stage.service(f"{letter}/${{version}}"), *unready)
+        if letter != "c":
+            stage.comes_to(uri=f"{letter}/v1.0.0")
+            eventually(lambda last=unready[-1]: stage.has(last))  # type: ignore[misc]
+
+    stage.comes_to(uri="models/v1.0.0")
+    stage.report()
+    stage.world.await_said("stage", stage.name, "RolledBack", "TooManyObjects")
+    eventually(lambda: not stage.has(settings("many-a-0")))
+    assert stage.has(settings("many"))
 
 
 def drift_events(house: House, name: str) -> list[str]:

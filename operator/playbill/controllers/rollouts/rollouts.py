@@ -15,7 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from playbill.api.errors import Stalled, Trouble, Waiting
-from playbill.api.stage_assignment import RolledBack, StageAssignment, WorkloadObject
+from playbill.api.stage_assignment import (
+    MOST_OBJECTS,
+    RolledBack,
+    StageAssignment,
+    WorkloadObject,
+)
 from playbill.api.times import timestamp
 from playbill.controllers.inventory.intents import spec_hash
 from playbill.controllers.inventory.running import running
@@ -102,9 +107,9 @@ class Rollouts:
     async def _serve_former(
         self, assignment: StageAssignment, rendering: Rendering, back: RolledBack
     ) -> Serving:
-        if unknown := self.applying.unknown(assignment, rendering):
-            return replace(self._announced(assignment, unknown), back=back)
         try:
+            if unknown := self.applying.unknown(assignment, rendering):
+                return replace(self._announced(assignment, unknown), back=back)
             if not _is_recorded(assignment, back):
                 await self._end_checks(assignment)
             live = await self.applying.bring_in_step(assignment, rendering)
@@ -214,7 +219,15 @@ class Rollouts:
         """The status names what is about to be made; the next pass makes it."""
         _, pods = self.applying.served(assignment)
         serving = self._as_before(assignment, Progressing("the rollout begins", pods))
-        return replace(serving, objects=merged(serving.objects, unknown), again=True)
+        objects = merged(serving.objects, unknown)
+        if len(objects) > MOST_OBJECTS:
+            raise Stalled(
+                "TooManyObjects",
+                f"with those of rollouts before it there would be {len(objects)} objects, and "
+                f"more than {MOST_OBJECTS} are not kept track of: go back to what was healthy, "
+                "whereupon all others are removed",
+            )
+        return replace(serving, objects=objects, again=True)
 
     def _as_before(self, assignment: StageAssignment, verdict: Verdict) -> Serving:
         known = assignment.status.workload  # not what somebody may have written on a Deployment
