@@ -145,18 +145,23 @@ def model_services(kubectl: Kubectl, *, installed: bool = True) -> Iterator[Mode
         found.uninstall()
 
 
-def grant(kubectl: Kubectl, namespace: str, *resources: str) -> None:
+def grant(
+    kubectl: Kubectl,
+    namespace: str,
+    *resources: str,
+    verbs: str = "get,create,patch,delete",
+    role: str = "playbill-rollout",
+) -> None:
     """What an administrator does so that manifests of these kinds can be applied."""
     account = "playbill-rollout"
     if kubectl.answer("get", "serviceaccount", account, "-n", namespace).code != 0:
         kubectl("create", "serviceaccount", account, "-n", namespace)
     for resource in resources:
-        role = f"{account}-{resource}"
+        name = f"{role}-{resource}"
         kubectl(
-            "create", "role", role, "-n", namespace,
-            "--verb=get,create,patch,delete", f"--resource={resource}",
+            "create", "role", name, "-n", namespace, f"--verb={verbs}", f"--resource={resource}",
         )  # fmt: skip
         kubectl(
-            "create", "rolebinding", role, "-n", namespace, f"--role={role}",
+            "create", "rolebinding", name, "-n", namespace, f"--role={name}",
             f"--serviceaccount={namespace}:{account}",
         )  # fmt: skip

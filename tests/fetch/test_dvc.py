@@ -173,6 +173,25 @@ def test_credentials_go_to_the_endpoint_alone_whatever_the_project_says(
     assert not [line for line in web.requests if "t0k3n" in line]
 
 
+def test_a_remote_that_leads_from_https_to_plain_http_is_refused(
+    fetch: Fetcher, project: Project, web: FileServer, tmp_path: Path
+) -> None:
+    digest = project.track("model.pkl", MODEL)
+    project.store("upload", str(web.root / "dvc"))
+    project.push_data("upload")
+    leading = FileServer(tmp_path / "none", state=tmp_path / "tls", tls=True, redirect=web.url())
+    with leading as server:
+        fetch.secrets["store"] = {"ca.crt": server.ca}
+        project.store("storage", server.url("dvc"))
+        ended = fetched(fetch, project, "model.pkl", digest, remote="storage")
+
+    assert (ended.code, ended.word["reason"]) == (78, "Refused")
+    assert "leads from https to another scheme" in ended.message
+    assert fetch.files() == {}
+    web.stop()
+    assert web.requests == []
+
+
 def s3_keys(s3: S3Server) -> dict[str, str]:
     return {key: value.decode() for key, value in s3.login.items()}
 
@@ -191,6 +210,45 @@ def test_a_tracked_directory_comes_from_s3(
 
     assert ended.code == 0, ended.log
     assert fetch.files() == BUNDLE
+
+
+def test_a_bucket_that_anybody_may_read_takes_no_key(
+    fetch: Fetcher, project: Project, tmp_path: Path
+) -> None:
+    with S3Server(tmp_path / "public", state=tmp_path / "s3", public=True) as server:
+        digest = project.track("model.pkl", MODEL)
+        project.store("upload", str(server.root / "models/dvc"))
+        project.push_data("upload")
+        project.store("storage", "s3://models/dvc", endpointurl=server.url)
+        ended = fetched(fetch, project, "model.pkl", digest, remote="storage")
+
+    assert ended.code == 0, ended.log
+    assert fetch.files() == {"model.pkl": MODEL}
+
+
+def test_no_key_for_s3_is_denied(fetch: Fetcher, project: Project, s3: S3Server) -> None:
+    s3.put("models", "dvc/note", b"")
+    digest = project.track("model.pkl", MODEL)
+    project.store("storage", "s3://models/dvc", endpointurl=s3.url)
+
+    ended = fetched(fetch, project, "model.pkl", digest)
+
+    assert (ended.code, ended.word["reason"]) == (77, "Denied"), ended.log
+
+
+def test_a_key_is_used_where_the_project_asks_as_anybody(
+    fetch: Fetcher, project: Project, s3: S3Server
+) -> None:
+    (s3.root / "models").mkdir()
+    digest = project.track("model.pkl", MODEL)
+    project.store("upload", str(s3.root / "models/dvc"))
+    project.push_data("upload")
+    project.store("storage", "s3://models/dvc", endpointurl=s3.url, allow_anonymous_login="true")
+    fetch.secrets["store"] = s3.login
+
+    ended = fetched(fetch, project, "model.pkl", digest, remote="storage")
+
+    assert ended.code == 0, ended.log
 
 
 def test_a_wrong_key_for_s3_is_denied_and_not_told(

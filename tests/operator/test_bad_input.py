@@ -200,3 +200,12 @@ def test_what_others_write_into_a_reservation_is_never_pushed(house: House) -> N
         assert not status.get("pending")
     written = {f"digits#s{n}" for n in range(len(garbage))} | {"digits@v1.0.0"}
     assert {tag.rpartition("#")[0] or tag for tag in world.tags()} == written
+
+
+def test_ports_that_are_no_list_are_refused_with_the_api_servers_words(house: House) -> None:
+    world = house.world("number")
+    world.model()
+    world.version("number-v1", version="1.0.0", revision="main")
+    containers = [{"name": "server", "image": "server", "ports": 8080}]
+    world.stage(version="1.0.0", rollout={"template": {"spec": {"containers": containers}}})
+    world.await_said("stage", "number-prod", "Invalid", "ports")

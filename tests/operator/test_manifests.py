@@ -11,6 +11,7 @@ from tests.operator.house import House
 from tests.operator.world import Object, World
 
 V1, V2 = "v1.0.0", "v2.0.0"
+PORT = {"containerPort": 80}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,10 @@ class Stage:
         )
         found: Object = json.loads(answer.out)["spec"] if answer.code == 0 else {}
         return found
+
+    def has(self, manifest: Object) -> bool:
+        """Whether an object is there."""
+        return self.world.exists(manifest["kind"].lower(), manifest["metadata"]["name"])
 
     def comes_to(self, **spec: Any) -> None:
         eventually(lambda: spec.items() <= self.spec().items())
@@ -295,6 +300,84 @@ def test_from_a_template_to_manifests_and_back_the_former_goes_when_the_latter_i
     eventually(lambda: stage.world.exists("deployment", stage.name))
     stage.world.await_ready("stage", stage.name)
     eventually(lambda: stage.spec() == {})
+
+
+def test_objects_that_bear_the_assignments_name_stay(
+    house: House, kind: ModelServices, cluster: Kubectl
+) -> None:
+    grant(cluster, house.namespace, "services")
+    stage = Stage(house.world("namesake"), kind)
+    ports = [{"name": "http", "port": 80, "protocol": "TCP"}]
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": stage.name},
+        "spec": {"ports": ports, "selector": {"version": "${version}"}},
+    }
+
+    def uid() -> str:
+        return str(stage.world.get("service", stage.name)["metadata"]["uid"])
+
+    stage.assign(service)
+    eventually(lambda: stage.world.exists("service", stage.name))
+    made = uid()
+    stage.world.await_ready("stage", stage.name)
+    stage.touch("look")
+    stage.world.await_ready("stage", stage.name)
+    assert uid() == made
+
+    container = {"name": "server", "image": "server:1", "ports": [{"name": "http"} | PORT]}
+    template = {"replicas": 0, "template": {"spec": {"containers": [container]}}}
+    stage.world.patch("stage", stage.name, {"rollout": {"manifests": None, **template}})
+    eventually(lambda: stage.world.exists("deployment", stage.name))
+    workload = stage.world.await_ready("stage", stage.name)["workload"]
+    assert workload["objects"] == []
+    assert uid() == made, "the template's Service is the one that served before"
+
+
+def test_a_missing_right_to_remove_is_told_and_takes_nothing_back(
+    house: House, kind: ModelServices, cluster: Kubectl
+) -> None:
+    resource = "networkpolicies.networking.k8s.io"
+    grant(cluster, house.namespace, resource, verbs="get,create,patch")
+    stage = Stage(house.world("unremoved"), kind)
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "unremoved"},
+        "spec": {"podSelector": {"matchLabels": {"app": "none"}}},
+    }
+    stage.served(policy, stage.service())
+
+    stage.change(stage.service("other/${version}"))
+    stage.comes_to(uri="other/v1.0.0")
+    stage.report()
+    stage.world.await_said("stage", stage.name, "Forbidden", "no right to delete")
+    assert stage.spec()["uri"] == "other/v1.0.0"
+
+    grant(cluster, house.namespace, resource, verbs="delete", role="also")
+    stage.world.await_ready("stage", stage.name, patience=60)
+    eventually(lambda: not stage.world.exists(resource, "unremoved"))
+
+
+def test_more_objects_than_a_status_can_name_are_refused_and_taken_back(
+    house: House, kind: ModelServices
+) -> None:
+    """Of rollouts that were superseded before they were healthy nothing is removed yet."""
+    stage = Stage(house.world("many"), kind)
+    stage.served(stage.service(), settings("many"))
+    for letter in "abc":
+        unready = [settings(f"many-{letter}-{number}") for number in range(24)]
+        stage.change(stage.service(f"{letter}/${{version}}"), *unready)
+        if letter != "c":
+            stage.comes_to(uri=f"{letter}/v1.0.0")
+            eventually(lambda last=unready[-1]: stage.has(last))  # type: ignore[misc]
+
+    stage.comes_to(uri="models/v1.0.0")
+    stage.report()
+    stage.world.await_said("stage", stage.name, "RolledBack", "TooManyObjects")
+    eventually(lambda: not stage.has(settings("many-a-0")))
+    assert stage.has(settings("many"))
 
 
 def drift_events(house: House, name: str) -> list[str]:

@@ -7,7 +7,7 @@ from tests.servers.git_http import self_signed
 from tests.servers.program import Program, find_program
 
 _CONFIG = """
-server.modules = ("mod_auth", "mod_authn_file", "mod_accesslog"{tls_module})
+server.modules = ("mod_auth", "mod_authn_file", "mod_accesslog", "mod_redirect"{tls_module})
 server.document-root = "{root}"
 server.bind = "{address}"
 server.port = {port}
@@ -20,6 +20,7 @@ accesslog.filename = "{requests}"
 accesslog.format = "%m %U %s range=%{{Range}}i authorization=%{{Authorization}}i"
 {tls}
 {auth}
+{redirect}
 """
 
 _TOKEN = """
@@ -34,7 +35,10 @@ auth.require = ("/" => ("method" => "basic", "realm" => "files", "require" => "v
 
 
 class FileServer(Program):
-    """Serves `root` at `url(path)`; to anybody unless it has a `user` or a `token`."""
+    """Serves `root` at `url(path)`; to anybody unless it has a `user` or a `token`.
+
+    With `redirect` it has nothing itself, and leads to the same path below that address.
+    """
 
     def __init__(
         self,
@@ -45,11 +49,13 @@ class FileServer(Program):
         user: str = "",
         password: str = "",
         token: str = "",
+        redirect: str = "",
         address: str = Program.address,
     ) -> None:
         super().__init__()
         self.root, self.state, self.tls = root, state, tls
         self.user, self.password, self.token = user, password, token
+        self.redirect = redirect
         self.address = address
         root.mkdir(parents=True, exist_ok=True)
         state.mkdir(parents=True, exist_ok=True)
@@ -92,5 +98,6 @@ class FileServer(Program):
             root=self.root, address=self.address, port=self.port, log=self.log,
             requests=self.state / "requests", auth=auth,
             tls_module=', "mod_openssl"' if self.tls else "",
+            redirect=f'url.redirect = ("^/(.*)" => "{self.redirect}$1")' if self.redirect else "",
             tls=f'ssl.engine = "enable"\nssl.pemfile = "{pem}"' if self.tls else "",
         )  # fmt: skip

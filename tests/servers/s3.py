@@ -9,13 +9,16 @@ from tests.servers.program import Program
 
 
 class S3Server(Program):
-    """Serves the directories of `root` as buckets, to whoever has the key."""
+    """Serves the directories of `root` as buckets, to whoever has the key, or to anybody."""
 
     key, secret = "AKEYFORTESTS", "a-secret-for-tests"
 
-    def __init__(self, root: Path, *, state: Path, address: str = Program.address) -> None:
+    def __init__(
+        self, root: Path, *, state: Path, public: bool = False, address: str = Program.address
+    ) -> None:
         super().__init__()
         self.root, self.state, self.address = root, state, address
+        self.public = public
         root.mkdir(parents=True, exist_ok=True)
         state.mkdir(parents=True, exist_ok=True)
 
@@ -44,10 +47,11 @@ class S3Server(Program):
         return self.state / "log"
 
     def command(self) -> Sequence[str]:
+        key = [] if self.public else ["--auth-key", f"{self.key},{self.secret}"]
         return [
             str(Path(sys.executable).parent / "rclone"), "serve", "s3",
             "--config", os.devnull, "--cache-dir", str(self.state / "cache"),
-            "--addr", f"{self.address}:{self.port}", "--auth-key", f"{self.key},{self.secret}",
+            "--addr", f"{self.address}:{self.port}", *key,
             # objects that a test writes are there soon
             "--dir-cache-time", "1s", "--log-level", "DEBUG", str(self.root),
         ]  # fmt: skip

@@ -36,6 +36,9 @@ RANGE = r"^[-0-9A-Za-z.*^~<>=| +]+$"
 COMMIT = r"^[0-9a-f]{40}$"
 ORIGIN = r"^[0-9a-f]{16}$"
 
+MOST_OBJECTS = 64
+"""Of rollout.manifests, with those of rollouts before that are still to be removed."""
+
 
 class Follow(Model):
     """Which versions are promoted as soon as they are there."""
@@ -198,7 +201,7 @@ class WorkloadStatus(Model):
     objects: Annotated[
         list[WorkloadObject],
         Field(
-            max_length=64,
+            max_length=MOST_OBJECTS,
             json_schema_extra=LIST_ATOMIC,
             description="What rollout.manifests made, to be removed when it leaves the list.",
         ),

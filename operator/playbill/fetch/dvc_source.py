@@ -17,7 +17,7 @@ from playbill.fetch.dvc_remote import TAKEN, Remote
 from playbill.fetch.logins import StoreLogin
 from playbill.fetch.names import check_together, safe
 from playbill.fetch.records import Tracked
-from playbill.fetch.s3 import by_boto, by_client_error
+from playbill.fetch.s3 import by_boto, by_client_error, denied_to_anybody, session_of
 from playbill.fetch.source import Item, Listing, Resume, Stream
 from playbill.fetch.trouble import (
     DigestMismatch,
@@ -27,7 +27,7 @@ from playbill.fetch.trouble import (
     refused,
     unavailable,
 )
-from playbill.fetch.web import web_url
+from playbill.fetch.web import redirected, web_url
 from playbill.git.url import UrlPolicy, check_address
 
 CHUNK = 1 << 20
@@ -118,12 +118,26 @@ class DvcSource:
         odb = self._odb
         path = odb.oid_to_path(md5)
         with contextlib.ExitStack() as stack:
-            with _transport(self.remote.address):
+            with self._asking():
                 size = odb.fs.size(path)
                 file = stack.enter_context(odb.fs.open(path, "rb"))
                 start = _seek(file, resume.offset, size)
             chunks = _chunks(file, self.remote.address)
             yield Stream(start=start, total=size, validator="", chunks=chunks)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            with _transport(self.remote.address):
+                yield
+        except Stalled as stalled:
+            if stalled.reason == "Refused" and self._anonymous:  # some answer 400
+                raise denied_to_anybody(stalled) from None
+            raise
+
+    @cached_property
+    def _anonymous(self) -> bool:
+        return self.remote.scheme == "s3" and session_of(self.login).get_credentials() is None
 
     @cached_property
     def _odb(self) -> Any:
@@ -134,7 +148,10 @@ class DvcSource:
         self._check_place()
         with _transport(self.remote.address):
             cls, config, path = get_cloud_fs({}, **self._options())
-            found = DataRemote(self.remote.name, path, cls(**config))
+            fs = cls(**config)
+            if self.remote.scheme == "http":
+                self._watch_redirects(fs)
+            found = DataRemote(self.remote.name, path, fs)
             return found.legacy_odb if self.tracked.legacy else found.odb
 
     def _check_place(self) -> None:
@@ -142,6 +159,19 @@ class DvcSource:
         url = self.remote.url if self.remote.scheme == "http" else self._endpoint
         if url:
             check_address(web_url(url, self.policy), self.policy)
+
+    def _watch_redirects(self, fs: Any) -> None:
+        """DVC's client follows them by itself: each is held to the same rules before."""
+        from aiohttp import ClientSession, TraceConfig, TraceRequestRedirectParams  # noqa: PLC0415
+
+        async def look(_: ClientSession, __: object, to: TraceRequestRedirectParams) -> None:
+            headers = to.response.headers
+            target = redirected(str(to.url), headers.get("Location") or headers.get("URI") or "")
+            check_address(web_url(target, self.policy), self.policy)
+
+        trace = TraceConfig()
+        trace.on_request_redirect.append(look)
+        fs.fs_args["client_kwargs"]["trace_configs"] = [trace]
 
     @property
     def _endpoint(self) -> str:
@@ -161,6 +191,8 @@ class DvcSource:
                 secret_access_key=login.secret_access_key,
                 session_token=login.session_token,
             )
+            anybody = not login.access_key_id and options.get("allow_anonymous_login")
+            options["allow_anonymous_login"] = bool(anybody or self._anonymous)
         if scheme == "http" and login.authorization and self._is_trusted():
             options |= {
                 "auth": "custom",
@@ -239,7 +271,9 @@ def _judged(error: Exception, address: str) -> Trouble:
 
 
 def _of_a_client(cause: BaseException, address: str) -> Trouble | None:
-    """What a client of a store means, by its own kinds of errors."""
+    """What a client of a store means, by its own kinds of errors, or what we told it."""
+    if isinstance(cause, Trouble):
+        return cause
     if type(cause).__name__ == "ClientError" and getattr(cause, "response", None):
         return by_client_error(cause, address)
     if isinstance(status := getattr(cause, "status", None), int) and status >= 400:

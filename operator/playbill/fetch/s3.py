@@ -131,7 +131,7 @@ class S3Source:
                 yield
         except Stalled as stalled:
             if self._anonymous and stalled.reason == "Refused":  # some answer 400
-                raise denied(f"{stalled.message}, as nobody gave credentials") from None
+                raise denied_to_anybody(stalled) from None
             raise
 
     @property
@@ -140,15 +140,7 @@ class S3Source:
 
     @cached_property
     def _session(self) -> Any:
-        """With the Secret's key, or else with what the pod's own account is given."""
-        from botocore.session import Session  # noqa: PLC0415 - only in the image that fetches
-
-        session, login = Session(), self.login
-        if login.access_key_id:
-            session.set_credentials(
-                login.access_key_id, login.secret_access_key, login.session_token or None
-            )
-        return session
+        return session_of(self.login)
 
     @cached_property
     def _client(self) -> Any:
@@ -170,6 +162,23 @@ class S3Source:
                 "s3", region_name=region or DEFAULT_REGION, endpoint_url=self.endpoint or None,
                 config=config, verify=str(self.login.ca) if self.login.ca else None,
             )  # fmt: skip
+
+
+def session_of(login: StoreLogin) -> Any:
+    """With the Secret's key, or else with what the pod's own account is given."""
+    from botocore.session import Session  # noqa: PLC0415 - only in the image that fetches
+
+    session = Session()
+    if login.access_key_id:
+        session.set_credentials(
+            login.access_key_id, login.secret_access_key, login.session_token or None
+        )
+    return session
+
+
+def denied_to_anybody(stalled: Stalled) -> Stalled:
+    """What a store refused to whoever gave no credentials."""
+    return denied(f"{stalled.message}, as nobody gave credentials")
 
 
 def split(uri: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
 from playbill.api.errors import Stalled
 from playbill.fetch.logins import StoreLogin
@@ -73,23 +73,30 @@ class WebSource:
                 if answer.status not in REDIRECTS:
                     yield answer
                     return
-                uri = self._next(uri, answer.headers.get("Location", ""))
+                uri = redirected(uri, answer.headers.get("Location", ""))
         raise refused(f"{self.address} leads to more than {MOST_REDIRECTS} redirects")
-
-    def _next(self, uri: str, location: str) -> str:
-        target = urljoin(uri, location)
-        if urlsplit(uri).scheme == "https" and urlsplit(target).scheme != "https":
-            raise refused(f"{without_query(uri)} leads from https to another scheme")
-        return target
 
     @contextlib.contextmanager
     def _asked(self, uri: str, headers: Mapping[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
         url = web_url(uri, self.policy)
-        addresses = check_address(url, self.policy)
+        *others, last = check_address(url, self.policy) or [url.host]
         given = {**headers, "Host": urlsplit(uri).netloc, **self._authorization(url)}
-        with contextlib.closing(self._pool(url, addresses)) as pool, _network(uri):
+        with contextlib.ExitStack() as stack, _network(uri):
+            for host in others:  # a name may have addresses that cannot be reached from here
+                with contextlib.suppress(NewConnectionError, ConnectTimeoutError):
+                    answer = stack.enter_context(self._answered(host, url, given))
+                    break
+            else:
+                answer = stack.enter_context(self._answered(last, url, given))
+            yield answer
+
+    @contextlib.contextmanager
+    def _answered(
+        self, host: str, url: RemoteUrl, headers: Mapping[str, str]
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        with contextlib.closing(self._pool(url, host)) as pool:
             answer = pool.urlopen(
-                "GET", _target(uri), headers=given, redirect=False, retries=False,
+                "GET", _target(url.text), headers=headers, redirect=False, retries=False,
                 preload_content=False, decode_content=False, assert_same_host=False,
             )  # fmt: skip
             try:
@@ -102,9 +109,8 @@ class WebSource:
         words = self.login.authorization
         return {"Authorization": words} if words and url.origin == trusted.origin else {}
 
-    def _pool(self, url: RemoteUrl, addresses: list[str]) -> Any:
+    def _pool(self, url: RemoteUrl, host: str) -> Any:
         """Of one connection, to an address that was checked."""
-        host = addresses[0] if addresses else url.host
         port = url.port or DEFAULT_PORTS[url.scheme]
         if url.scheme == "http":
             return urllib3.HTTPConnectionPool(host, port, timeout=TIMEOUT)
@@ -148,6 +154,14 @@ def web_url(uri: str, policy: UrlPolicy) -> RemoteUrl:
         )
     port = None if port == DEFAULT_PORTS[parts.scheme] else port
     return RemoteUrl(text=uri, scheme=parts.scheme, user="", host=host, port=port, path=parts.path)
+
+
+def redirected(uri: str, location: str) -> str:
+    """Where a redirect leads. Raises Stalled(Refused)."""
+    target = urljoin(uri, location)
+    if urlsplit(uri).scheme == "https" and urlsplit(target).scheme != "https":
+        raise refused(f"{without_query(uri)} leads from https to another scheme")
+    return target
 
 
 def without_query(uri: str) -> str:

@@ -164,7 +164,7 @@ def _check_names(spec: Manifest, fetch: Fetch) -> None:
     if CONTAINER in {each["name"] for each in containers}:
         raise _invalid(f"the template has a container {CONTAINER}, a name that is ours")
     volumes = {each["name"]: each for each in spec.get("volumes") or []}
-    mounts = (mount for each in containers for mount in each.get("volumeMounts") or [])
+    mounts = (mount for each in containers for mount in _mounts(each))
     for name in (*volumes, *(str(mount.get("name")) for mount in mounts)):
         if name in RESERVED:
             raise _invalid(f"the template uses a volume {name}, a name that is ours")
@@ -224,7 +224,7 @@ def _mounted(
 
 def _free_mounts(container: Manifest, wanted: str) -> Iterator[Manifest]:
     """The container's own mounts; none may be at or below ours, which is read-only."""
-    for mount in container.get("volumeMounts") or []:
+    for mount in _mounts(container):
         path = posixpath.normpath(str(mount.get("mountPath")))
         if _holds(posixpath.normpath(wanted), path):
             raise _invalid(
@@ -232,6 +232,14 @@ def _free_mounts(container: Manifest, wanted: str) -> Iterator[Manifest]:
                 "be: give another fetch.mountPath"
             )
         yield mount
+
+
+def _mounts(container: Manifest) -> list[Manifest]:
+    """The container's own, which must be a list for ours to stand beside them."""
+    given = container.get("volumeMounts") or []
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise _invalid(f"the volumeMounts of container {container['name']} are no list of mounts")
+    return given
 
 
 def _container(
@@ -276,7 +284,8 @@ def _security(pod: Manifest) -> Manifest:
 
     The user is the pod's, who may own the volume, or else the image's; root is neither.
     """
-    user = (pod.get("securityContext") or {}).get("runAsUser")
+    given = pod.get("securityContext")
+    user = given.get("runAsUser") if isinstance(given, dict) else None
     return {
         **RESTRICTED,
         **({"runAsUser": 65532, "runAsGroup": 65532} if user == 0 else {}),

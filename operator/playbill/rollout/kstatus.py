@@ -13,12 +13,15 @@ written anew. Where a rollout must know more than kstatus says, this is stricter
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from playbill.rollout.judge import Failed, RolledOut, judge
 from playbill.rollout.manifests import group_of
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
 
 State = Literal["Current", "InProgress", "Failed", "Terminating"]
 Object = Mapping[str, Any]
@@ -28,7 +31,7 @@ Object = Mapping[str, Any]
 class Health:
     """The state of one object; `unsure` when its status may speak of an earlier spec, or of none.
 
-    `reason` is a CamelCase word for what Failed, where the object gives one.
+    `reason` is a CamelCase word for what Failed, where the object gives one and no more.
     """
 
     state: State
@@ -49,7 +52,7 @@ def health(live: Object) -> Health:
         if condition["type"] == "Reconciling":
             return Health("InProgress", _said(condition))
         if condition["type"] == "Stalled":
-            found = Health("Failed", _said(condition), condition.get("reason", ""))
+            found = Health("Failed", _said(condition), _word(condition))
             return _if_sure(live, condition, found)
     known = _KINDS.get((group_of(live["apiVersion"]), live["kind"]))
     return known(live) if known else _by_ready(live)
@@ -263,6 +266,12 @@ def _conditions(live: Object) -> list[Mapping[str, Any]]:
 
 def _condition(live: Object, kind: str) -> Mapping[str, Any] | None:
     return next((each for each in _conditions(live) if each["type"] == kind), None)
+
+
+def _word(condition: Mapping[str, Any]) -> str:
+    """Its reason if that is one plain word: a rollback's tag holds it, and is known by it again."""
+    reason = condition.get("reason")
+    return reason if isinstance(reason, str) and _WORD.fullmatch(reason) else ""
 
 
 def _said(condition: Mapping[str, Any]) -> str:

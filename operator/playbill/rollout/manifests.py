@@ -100,9 +100,12 @@ def _stored(manifest: Manifest) -> Manifest:
     plain = manifest.get("stringData")
     if (manifest["apiVersion"], manifest["kind"]) != ("v1", "Secret") or not _is_text(plain):
         return manifest
+    data = manifest.get("data", {})
+    if not isinstance(data, dict):
+        return manifest  # for the API server to refuse, with its own words
     coded = {key: b64encode(text.encode()).decode() for key, text in plain.items()}
     rest = {field: value for field, value in manifest.items() if field != "stringData"}
-    return {**rest, "data": {**rest.get("data", {}), **coded}}
+    return {**rest, "data": {**data, **coded}}
 
 
 def _is_text(given: Any) -> TypeGuard[dict[str, str]]:

@@ -27,7 +27,8 @@ def service_ports(pod_spec: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _named_ports(pod_spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for container in pod_spec.get("containers", ()):
-        for port in container.get("ports", ()):
+        ports = container.get("ports")
+        for port in ports if isinstance(ports, list) else ():
             # What is no port at all is for the API server to refuse, with its own words.
             if isinstance(port, dict) and port.get("name") and port.get("containerPort"):
                 yield {

@@ -311,3 +311,14 @@ def test_neither_the_template_nor_what_is_beside_its_spec_is_changed() -> None:
 
     assert given == before
     assert made["metadata"] == before["metadata"]
+
+
+@pytest.mark.parametrize("mounts", [5, "data", {"name": "data", "mountPath": "/data"}, ["data"]])
+def test_mounts_of_an_ill_form_are_refused(mounts: object) -> None:
+    pod = template({"name": "server", "image": "server:1", "volumeMounts": mounts})
+
+    assert "container server are no list of mounts" in refused(pod)
+
+
+def test_a_security_context_of_an_ill_form_is_left_for_the_api_server_to_refuse() -> None:
+    assert fetched(template(securityContext="root"))["securityContext"] == "root"

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from playbill.rollout.judge import Failed, Progressing, RolledOut, Verdict
 from playbill.rollout.judge_objects import SETTLE_SECONDS, judge_objects
 
@@ -93,6 +95,18 @@ def test_a_failure_does_not_wait_for_the_deadline() -> None:
 
     assert isinstance(found, Failed)
     assert (found.reason, found.message) == ("BadSpec", "InferenceService digits: BadSpec")
+
+
+@pytest.mark.parametrize("reason", ["Bad_Spec", "Bad:Spec", "no such model!", "B" * 300, 7, None])
+def test_a_reason_that_is_no_plain_word_is_told_and_not_taken_for_one(reason: object) -> None:
+    stalled = said("False")
+    stalled["conditions"].append({"type": "Stalled", "status": "True", "reason": reason})
+
+    found = verdict(service(stalled), after=1)
+
+    assert isinstance(found, Failed)
+    assert found.reason == "ObjectFailed"
+    assert str(reason or "") in found.message
 
 
 def test_an_object_that_nobody_reports_on_is_given_a_moment() -> None:

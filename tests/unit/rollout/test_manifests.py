@@ -200,3 +200,11 @@ def test_an_assignment_without_manifests_has_none() -> None:
 
     with pytest.raises(Stalled, match="has no spec"):
         render_manifests(bare, FACTS)
+
+
+@pytest.mark.parametrize("data", [5, "a: b", ["a"]])
+def test_data_of_an_ill_form_is_left_for_the_api_server_to_refuse(data: object) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}}
+    (found,) = rendered({**secret, "data": data, "stringData": {"user": "ada"}})
+
+    assert (found["data"], found["stringData"]) == (data, {"user": "ada"})

@@ -293,3 +293,12 @@ def test_a_port_that_is_written_twice_is_one_port() -> None:
 
     assert service is not None
     assert len(service["spec"]["ports"]) == 1
+
+
+@pytest.mark.parametrize("ports", [8080, "http", {"containerPort": 8080}, [8080], True])
+def test_ports_of_an_ill_form_are_left_for_the_api_server_to_refuse(ports: object) -> None:
+    found = rendered({"containers": [{"name": "server", "image": "server:1", "ports": ports}]})
+
+    (container,) = found.deployment["spec"]["template"]["spec"]["containers"]
+    assert container["ports"] == ports
+    assert found.service is None

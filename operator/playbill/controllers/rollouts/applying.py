@@ -62,11 +62,12 @@ class Applying:
         deadline = rollout.progress_deadline_seconds if rollout else 0
         return judge_objects(live.objects, deadline_seconds=deadline, now=time.time(), proven=known)
 
-    async def prune(self, assignment: StageAssignment, live: Live) -> None:
+    async def prune(self, assignment: StageAssignment, rendering: Rendering) -> None:
         """Take away what served before and is no part of what serves now."""
-        await self.manifests.prune(assignment, made(assignment), live.objects)
-        if live.account:
-            await self.workloads.remove(assignment)
+        now = rendering.objects
+        await self.manifests.prune(assignment, made(assignment), now)
+        if rendering.account:  # which may have a Deployment of the assignment's name itself
+            await self.workloads.remove(assignment, but=frozenset(map(ObjectKey.of, now)))
 
     async def remove(self, assignment: StageAssignment) -> None:
         """Take everything away that is ours."""

@@ -37,9 +37,10 @@ class Revisions:
         name = revision_name(assignment, rendering)
         found = await self._list(assignment)
         newest = int(found[0].get("revision", 0)) if found else 0
+        revision = revision_of(assignment, rendering, newest + 1)
         if not found or found[0]["metadata"]["name"] != name:
-            await self._put(revision_of(assignment, rendering, newest + 1))
-        for each in surplus([r for r in found if r["metadata"]["name"] != name]):
+            await self._put(revision)
+        for each in surplus([revision, *(r for r in found if r["metadata"]["name"] != name)]):
             await self.kube.delete(CONTROLLER_REVISIONS, assignment.metadata.namespace, each)
         return name
 

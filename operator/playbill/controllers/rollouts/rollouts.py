@@ -15,7 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from playbill.api.errors import Stalled, Trouble, Waiting
-from playbill.api.stage_assignment import RolledBack, StageAssignment, WorkloadObject
+from playbill.api.stage_assignment import (
+    MOST_OBJECTS,
+    RolledBack,
+    StageAssignment,
+    WorkloadObject,
+)
 from playbill.api.times import timestamp
 from playbill.controllers.inventory.intents import spec_hash
 from playbill.controllers.inventory.running import running
@@ -103,9 +108,9 @@ class Rollouts:
     async def _serve_former(
         self, assignment: StageAssignment, rendering: Rendering, back: RolledBack
     ) -> Serving:
-        if unknown := self.applying.unknown(assignment, rendering):
-            return replace(self._announced(assignment, unknown), back=back)
         try:
+            if unknown := self.applying.unknown(assignment, rendering):
+                return replace(self._announced(assignment, unknown), back=back)
             if not _is_recorded(assignment, back):
                 await self._end_checks(assignment)
             live = await self.applying.bring_in_step(assignment, rendering)
@@ -179,9 +184,12 @@ class Rollouts:
             return serving
         if kept != revision_name(assignment, rendering):
             kept = await self.revisions.keep(assignment, rendering)
-        await self.applying.prune(assignment, live)
-        serving = replace(serving, revision=kept, objects=live.places)
-        return await self._with_bytes(assignment, live, serving)
+        serving = replace(serving, revision=kept)
+        try:
+            await self.applying.prune(assignment, rendering)
+        except Stalled as stalled:  # the account may not delete: nothing is forgotten
+            return replace(serving, verdict=Failed(stalled.reason, stalled.message, verdict.pods))
+        return await self._with_bytes(assignment, live, replace(serving, objects=live.places))
 
     async def _with_bytes(
         self, assignment: StageAssignment, live: Live, serving: Serving
@@ -215,7 +223,15 @@ class Rollouts:
         """The status names what is about to be made; the next pass makes it."""
         _, pods = self.applying.served(assignment)
         serving = self._as_before(assignment, Progressing("the rollout begins", pods))
-        return replace(serving, objects=merged(serving.objects, unknown), again=True)
+        objects = merged(serving.objects, unknown)
+        if len(objects) > MOST_OBJECTS:
+            raise Stalled(
+                "TooManyObjects",
+                f"with those of rollouts before it there would be {len(objects)} objects, and "
+                f"more than {MOST_OBJECTS} are not kept track of: go back to what was healthy, "
+                "whereupon all others are removed",
+            )
+        return replace(serving, objects=objects, again=True)
 
     def _as_before(self, assignment: StageAssignment, verdict: Verdict) -> Serving:
         known = assignment.status.workload  # not what somebody may have written on a Deployment
@@ -243,7 +259,7 @@ class Rollouts:
             return serving
         if rollout is None or rollout.on_failure == "Hold":
             return serving
-        if rendering is not None and _kept(assignment) == revision_name(assignment, rendering):
+        if rendering is not None and serving.revision == revision_name(assignment, rendering):
             return serving  # it was good, and fails now for reasons of its own
         name, healthy = await self.revisions.last_healthy(assignment) or (None, None)
         if name is None or healthy is None:

@@ -16,6 +16,7 @@ from playbill.kube.resources import Resource as ApiResource
 from playbill.kube.workload import bring_in_step
 from playbill.rollout.explain import Diagnosis, diagnose
 from playbill.rollout.judge import Failed, Progressing, Verdict, judge
+from playbill.rollout.manifests import ObjectKey
 from playbill.rollout.objects import ASSIGNMENT_LABEL
 from playbill.rollout.ownership import refuse_foreign
 from playbill.rollout.render import TEMPLATE_ANNOTATION, Manifest, Rendering
@@ -56,10 +57,13 @@ class Workloads:
             service = sticking(rendering.service) if stick else rendering.service
             await self._in_step(SERVICES, assignment, service)
 
-    async def remove(self, assignment: StageAssignment) -> None:
+    async def remove(
+        self, assignment: StageAssignment, *, but: frozenset[ObjectKey] = frozenset()
+    ) -> None:
         """Take the workload away, if it is ours."""
-        await self._delete(DEPLOYMENTS, assignment)
-        await self._delete(SERVICES, assignment)
+        for resource in (DEPLOYMENTS, SERVICES):
+            if ObjectKey(resource.group, resource.kind, assignment.metadata.name) not in but:
+                await self._delete(resource, assignment)
 
     def live(self, assignment: StageAssignment, kind: str = "Deployment") -> Manifest | None:
         """What was last seen of it."""
