@@ -360,6 +360,34 @@ def test_a_missing_right_to_remove_is_told_and_takes_nothing_back(
     eventually(lambda: not stage.world.exists(resource, "unremoved"))
 
 
+@pytest.mark.parametrize("emptied", [False, True], ids=["no rollout", "an empty stage"])
+def test_what_the_account_may_not_take_away_is_told_of(
+    house: House, kind: ModelServices, cluster: Kubectl, emptied: bool
+) -> None:
+    name = f"stays-{'empty' if emptied else 'unasked'}"
+    kinds = {True: ("LimitRange", "limitranges"), False: ("ResourceQuota", "resourcequotas")}
+    object_kind, resource = kinds[emptied]
+    grant(cluster, house.namespace, resource, verbs="get,create,patch")
+    stage = Stage(house.world(name), kind)
+    made = {"apiVersion": "v1", "kind": object_kind, "metadata": {"name": name}}
+    stage.served(made, stage.service())
+
+    if emptied:
+        stage.world.patch("stage", stage.name, {"version": None})
+        stage.world.remote.tag("digits#prod!#2", "main~2")
+        stage.world.look()
+    else:
+        stage.world.patch("stage", stage.name, {"rollout": None})
+    said = ("no right to delete", "; v1.0.0", "is served still")
+    stage.world.await_said("stage", stage.name, "Forbidden", *said)
+    assert stage.world.exists(resource, name)
+
+    grant(cluster, house.namespace, resource, verbs="delete", role=f"also-{name}")
+    stage.world.await_ready("stage", stage.name, patience=60)
+    eventually(lambda: not stage.world.exists(resource, name))
+    assert "workload" not in stage.world.status("stage", stage.name)
+
+
 def test_more_objects_than_a_status_can_name_are_refused_and_taken_back(
     house: House, kind: ModelServices
 ) -> None:

@@ -101,8 +101,7 @@ class StageAssignments:
     ) -> Serving | None:
         """The workload follows what is on record, and stays as it is while that is unclear."""
         if assignment.spec.rollout is None:
-            await self.rollouts.remove(assignment)
-            return None
+            return await self.rollouts.remove(assignment)
         holder = _holder(assignment, judgement)
         if recorded.phase != "Ready" or judgement.artifact is None:
             return await self.rollouts.watch(assignment)
@@ -114,8 +113,7 @@ class StageAssignments:
                 return await self.rollouts.hold(assignment, against)
             return await self.rollouts.serve(assignment, holder, judgement.artifact)
         if judgement.artifact.stage(assignment.spec.stage) is not None:
-            await self.rollouts.remove(assignment)  # a tag says that nobody holds it
-            return None
+            return await self.rollouts.remove(assignment)  # a tag says that nobody holds it
         return await self.rollouts.watch(assignment)  # tags that vanished take nothing away
 
     async def _report(

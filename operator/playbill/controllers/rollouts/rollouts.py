@@ -137,9 +137,13 @@ class Rollouts:
             return replace(self._as_before(assignment, nothing), held=why, gone=True)
         return replace(serving, held=why)
 
-    async def remove(self, assignment: StageAssignment) -> None:
-        """Take the workload away, if it is ours."""
-        await self.applying.remove(assignment)
+    async def remove(self, assignment: StageAssignment) -> Serving | None:
+        """Take the workload away, if it is ours; what stays when that is refused."""
+        try:
+            await self.applying.remove(assignment)
+        except Stalled as stalled:
+            return replace(self._refused(assignment, stalled), held=stalled)
+        return None
 
     async def _verdict(
         self,

@@ -39,8 +39,9 @@ class Serving:
     `revision` holds the last healthy state; `digest` and `sha256` are what rollout.fetch found;
     `back` says that a rollout failed and is, or is about to be, taken back, `told` that the
     ledger says so too; `objects` are what rollout.manifests made, and `again` asks for another
-    pass as soon as the status names them; `held` is what policies have against serving what the
-    ledger says: the workload stays as it is; `gone` says that somebody took it away.
+    pass as soon as the status names them; `held` is why the workload stays as it is, whatever the
+    ledger says: policies are against serving that, or who would have to remove it may not; `gone`
+    says that somebody took it away.
     """
 
     verdict: Verdict
@@ -105,7 +106,7 @@ def sum_up(
         return _going_back(recorded, serving.back)
     if recorded.phase != "Ready" or serving is None:
         return recorded
-    if recorded.reason == "Empty":
+    if recorded.reason == "Empty" and serving.held is None:
         left = f"; {serving.version} is left running, for no tag says that it should go"
         return Summary("Ready", "Empty", recorded.message + left)
     if serving.back is not None:
