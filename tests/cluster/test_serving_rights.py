@@ -190,5 +190,32 @@ def test_a_repository_of_models_is_moved_by_who_may_promote_anywhere(
     assert delete(who, namespace, empty).code == 0
 
 
+def hand_over(user: Kubectl, namespace: str, name: str) -> Answer:
+    """Give it an owner, with which the garbage collector would delete it."""
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "bait", "uid": "1"}
+    change = {"metadata": {"ownerReferences": [owner]}}
+    return user.answer(
+        "patch", "-n", namespace, name, "--type=merge", "--dry-run=server", "-p", json.dumps(change)
+    )
+
+
+@pytest.mark.parametrize(("user", "allowed"), [(EDITOR, False), (OWNER, False), (PROMOTER, True)])
+def test_nothing_that_a_stage_serves_is_deleted_by_way_of_an_owner(
+    cluster: Kubectl, namespace: str, user: str, allowed: bool
+) -> None:
+    who, stages = cluster.as_user(user), ("dev", "prod", "canary")
+    home = manifest("ModelRepository", "x", {"url": URL})
+    for name in (
+        model(cluster, namespace, *stages),
+        version(cluster, namespace, *stages, artifact=ARTIFACT),
+        made(cluster, namespace, "mrepo", home, {"models": 1}),
+    ):
+        answer = hand_over(who, namespace, name)
+        assert (answer.code == 0) == allowed, answer.err
+        assert allowed or BEHIND_ALL.format(user) in answer.err
+    for free in (model(cluster, namespace), version(cluster, namespace, "prod")):
+        assert hand_over(who, namespace, free).code == 0
+
+
 def test_the_expressions_of_the_policy_are_of_the_right_types(cluster: Kubectl) -> None:
     assert policy_is_typed(cluster, "playbill-serving-rights")
