@@ -103,11 +103,10 @@ def newest_first(
     revisions: Iterable[Mapping[str, Any]], assignment: StageAssignment
 ) -> list[Mapping[str, Any]]:
     """The revisions that this very assignment owns, the last healthy one first."""
-    uid = assignment.metadata.uid
     ours = [
         each
         for each in revisions
-        if any(o.get("uid") == uid for o in each["metadata"].get("ownerReferences") or ())
+        if owner_reference(assignment) in (each["metadata"].get("ownerReferences") or ())
     ]
     return sorted(ours, key=lambda each: -int(each.get("revision", 0)))
 

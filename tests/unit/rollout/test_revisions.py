@@ -83,6 +83,18 @@ def test_the_last_healthy_one_is_first_and_others_objects_are_none() -> None:
     assert [each["revision"] for each in ordered] == [3, 2, 1]
 
 
+@pytest.mark.parametrize(
+    "lie", [{"apiVersion": "example.com/v1"}, {"kind": "ConfigMap"}, {"uid": "other"}]
+)
+def test_an_owner_that_admission_does_not_know_for_an_assignment_is_none(
+    lie: dict[str, str],
+) -> None:
+    """The API server asks nobody for a right who names another kind with the assignment's uid."""
+    forged = kept()
+    forged["metadata"]["ownerReferences"][0].update(lie)
+    assert newest_first([forged], OWNER) == []
+
+
 def test_few_are_kept() -> None:
     many = [kept(number) for number in range(MOST_KEPT + 2, 0, -1)]
     assert len(surplus(many)) == 2
