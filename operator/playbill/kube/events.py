@@ -29,7 +29,7 @@ CONTROLLER = "playbill.dev/operator"
 YIELD_SECONDS = 0.5
 """How long an Event lets other requests go first."""
 
-_LONGEST_NOTE = 1024  # events.k8s.io/v1, note
+_LONGEST_NOTE = 1024  # bytes of UTF-8: events.k8s.io/v1, note
 _LONGEST_NAME = 253 - 17
 
 
@@ -120,7 +120,7 @@ class Recorder:
             },
             "type": kind,
             "reason": reason[:128],
-            "note": message[:_LONGEST_NOTE],
+            "note": message.encode(errors="replace")[:_LONGEST_NOTE].decode(errors="ignore"),
             "action": "Reconcile",
             "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": CONTROLLER,

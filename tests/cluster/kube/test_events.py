@@ -65,6 +65,17 @@ async def test_what_is_said_twice_is_sent_once_within_the_window(
     ]
 
 
+async def test_a_long_message_of_any_letters_is_cut_and_not_lost(
+    kube: Kube, model: Reference
+) -> None:
+    """The API server counts bytes."""
+    async with Recorder(kube, instance="pod-1") as recorder:
+        recorder.emit(model, "Warning", "GateFailed", "x" + 1023 * "ж")
+
+    (item,), _ = await kube.list(EVENTS, model.namespace)
+    assert item["note"] == "x" + 511 * "ж"
+
+
 async def test_the_way_back_is_news_again(kube: Kube, model: Reference) -> None:
     async with Recorder(kube, instance="pod-1") as recorder:
         for version in ("v1", "v2", "v1"):
