@@ -266,6 +266,7 @@ def test_too_many_metrics_are_cut_and_it_is_said(remote: Remote, mirror: Mirror)
     files = {"dvc.yaml": "metrics: [m.json]", "m.json": f"{{{values}}}"}
     facts = facts_of(remote, mirror, files, "m")
     assert (len(facts.metrics), facts.truncated) == (100, True)
+    assert facts.partial == {"metrics"}
     values = ", ".join(f'"{number:0250}": "{"ä" * 256}"' for number in range(99))
     files["m.json"] = f"{{{values}}}"
     facts = facts_of(remote, mirror, files, "m")
@@ -276,6 +277,9 @@ def test_a_long_value_is_cut_and_an_endless_key_is_left_out(remote: Remote, mirr
     files = {"dvc.yaml": "params: [p.yaml]", "p.yaml": f"prompt: {'x' * 300}\n{'k' * 254}: 1\n"}
     facts = facts_of(remote, mirror, files, "m")
     assert (dict(facts.params), facts.truncated) == ({"prompt": "x" * 255 + "…"}, True)
+    assert facts.partial == {"params"}
+    facts = facts_of(remote, mirror, files | {"p.yaml": f"prompt: {'x' * 300}\n"}, "m")
+    assert (facts.truncated, facts.partial) == (True, frozenset())
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ class ProjectProblem:
 class ArtifactFacts:
     """Empty where the project says nothing. `size` in bytes; `digest` is `md5:<hex>` of DVC's
     output or `git:<oid>` of what git itself holds; `meta` is plain JSON; `truncated` when
-    metrics or params were cut to 100 keys of 256 characters, and to 32 KiB; `notes` tell, for
-    people, what else was left out.
+    metrics or params were cut to 100 keys of 256 characters, and to 32 KiB, `partial` names those
+    of the two that lost keys by it; `notes` tell, for people, what else was left out.
     """
 
     path: str = ""
@@ -47,6 +47,7 @@ class ArtifactFacts:
     params: Mapping[str, str] = field(default_factory=dict)
     lineage: Lineage | None = None
     truncated: bool = False
+    partial: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     problem: ProjectProblem | None = None
 

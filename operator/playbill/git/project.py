@@ -200,6 +200,14 @@ class _Project:
             metrics=kept_metrics,
             params=kept_params,
             truncated=metrics_cut or params_cut,
+            partial=frozenset(
+                name
+                for name, kept, found in (
+                    ("metrics", kept_metrics, metrics),
+                    ("params", kept_params, params),
+                )
+                if len(kept) < len(found)
+            ),
             notes=tuple(dict.fromkeys(self._unread(files))),
             problem=self.problem or metrics_problem or params_problem,
         )

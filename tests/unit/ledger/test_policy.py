@@ -211,6 +211,19 @@ def test_nothing_declared_passes_a_gate_while_git_cannot_be_read() -> None:
     assert isinstance(decide(intent(GATE, evidence=sure), view(V1, V2), NOW), Write)
 
 
+@pytest.mark.parametrize(("kind", "passes"), [("metrics", False), ("params", True)])
+def test_nothing_declared_stands_in_for_what_git_has_and_was_cut_off(
+    kind: str, passes: bool
+) -> None:
+    declared = {"v1.0.0": Traits(metrics={"accuracy": "0.99"})}
+    cut = {commit(1): Traits(note="there are more than could be kept", partial=frozenset({kind}))}
+    found = decide(intent(GATE, evidence=Evidence(facts=cut, declared=declared)), view(V1, V2), NOW)
+    assert isinstance(found, Write) is passes
+    if not passes:
+        assert isinstance(found, Stalled)
+        assert "no metric accuracy: there are more than could be kept" in found.message
+
+
 @pytest.mark.parametrize(
     ("expression", "unreadable"),
     [

@@ -46,6 +46,7 @@ def traits_of(facts: ArtifactFacts) -> Traits:
         digest=facts.digest,
         note="; ".join(notes),
         passing=facts.passing,
+        partial=facts.partial,
     )
 
 

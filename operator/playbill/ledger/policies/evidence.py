@@ -27,7 +27,8 @@ class Traits:
     """What is known of one version: metrics and parameters as git or an object writes them.
 
     `digest` is of the files at the commit, `elsewhere` what an object says of the bytes.
-    `note` says why some of it may be missing; `passing` that the next look may find it.
+    `note` says why some of it may be missing; `passing` that the next look may find it; `partial`
+    names what there is more of than is kept: metrics, params.
     """
 
     metrics: Mapping[str, str] = field(default_factory=dict)
@@ -38,17 +39,16 @@ class Traits:
     elsewhere: Bytes | None = None
     note: str = ""
     passing: bool = False
+    partial: frozenset[str] = frozenset()
 
     def or_else(self, declared: Traits) -> Traits:
         """These, and what else is declared; which digest counts is not decided here. While git's
-        own cannot be read nothing declared takes their place."""
+        own cannot be read nothing declared takes their place, nor that of what was cut off."""
         if self.passing:
             return self
-        return replace(
-            self,
-            metrics={**declared.metrics, **self.metrics},
-            params={**declared.params, **self.params},
-        )
+        metrics = {} if "metrics" in self.partial else declared.metrics
+        params = {} if "params" in self.partial else declared.params
+        return replace(self, metrics={**metrics, **self.metrics}, params={**params, **self.params})
 
 
 @dataclass(frozen=True, slots=True)
