@@ -9,6 +9,7 @@ from typing import Any, Final
 from playbill.api.errors import Retry, Waiting
 from playbill.controllers.planning.planning import Plan
 from playbill.controllers.planning.preview import Preview
+from playbill.ledger.audit import visible
 from playbill.ledger.policies.policy import Finding
 
 _TITLES: Final[Mapping[str, str]] = {
@@ -34,9 +35,10 @@ def _text(preview: Preview) -> Iterator[str]:
     for tag in preview.tags:
         yield f"    tag     {tag.name} on {tag.target[:12]}"
     if preview.message and not _is_told(preview):
-        yield f"    {_TITLES[preview.outcome]:<7} {preview.reason}: {preview.message}".rstrip(": ")
+        said = visible(preview.message)
+        yield f"    {_TITLES[preview.outcome]:<7} {preview.reason}: {said}".rstrip(": ")
     for finding in preview.findings:
-        yield f"    {_sign(finding)} {_rule(finding)}: {finding.words}"
+        yield f"    {_sign(finding)} {_rule(finding)}: {visible(finding.words)}"
 
 
 def as_markdown(plan: Plan) -> str:
