@@ -74,6 +74,11 @@ def test_of_a_directory_only_manifests_are_read(tmp_path: Path) -> None:
         (STAGE.replace("spec:", "spek:"), "no metadata.name or no spec"),
         ("a: !!python/object:os.system {}", "could not determine a constructor"),
         ("{" * 5000, "cannot be read"),
+        ("apiVersion: v1\nkind: List\nitems: [1]", "items of a List in it are no objects"),
+        ("apiVersion: v1\nkind: List\nitems: pods", "items of a List in it are no objects"),
+        (STAGE.replace("digits-prod}", "x, labels: [a]}"), "labels or annotations .* no mapping"),
+        (STAGE.replace("1.2.3", "!!binary aGk="), "digits-prod holds what JSON cannot"),
+        (STAGE.replace("spec: {", "spec: &s {again: *s, "), "holds what JSON cannot"),
     ],
 )
 def test_what_is_no_manifest_is_refused_with_its_place(text: str, words: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -102,7 +103,12 @@ def _documents(place: str, text: str) -> Iterator[Manifest]:
         if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
             raise _invalid(place, "a document in it is no object of Kubernetes")
         items = document.get("items")
-        yield from items if document["kind"].endswith("List") and items else [document]
+        if not items or not document["kind"].endswith("List"):
+            yield document
+        elif isinstance(items, list) and all(isinstance(item, dict) for item in items):
+            yield from items
+        else:
+            raise _invalid(place, f"the items of a {document['kind']} in it are no objects")
 
 
 def _key(place: str, document: Manifest, namespace: str) -> ObjectKey | None:
@@ -114,6 +120,12 @@ def _key(place: str, document: Manifest, namespace: str) -> ObjectKey | None:
     name = meta.get("name")
     if not isinstance(name, str) or not isinstance(document.get("spec"), dict):
         raise _invalid(place, f"a {kind} in it has no metadata.name or no spec")
+    if not all(isinstance(meta.get(part) or {}, dict) for part in ("labels", "annotations")):
+        raise _invalid(place, f"the labels or annotations of {kind} {name} are no mapping")
+    try:
+        json.dumps(document, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise _invalid(place, f"{kind} {name} holds what JSON cannot") from None
     found: Kind = kind
     return ObjectKey(found, str(meta.get("namespace") or namespace), name)
 
