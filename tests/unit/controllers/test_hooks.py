@@ -23,6 +23,8 @@ SIGNATURE = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
         ({"X-Gitlab-Token": ""}, False),
         ({"X-Hub-Signature-256": f"sha256={SIGNATURE[:-1]}8"}, False),
         ({"X-Hub-Signature-256": "sha256=é"}, False),
+        ({"X-Hub-Signature-256": "sha256=\udcff"}, False),  # bytes that are no UTF-8
+        ({"X-Gitlab-Token": "\udcff"}, False),
         ({"X-Hub-Signature-256": ""}, False),
         ({"X-Hub-Signature": "sha1=anything"}, False),
         ({}, False),

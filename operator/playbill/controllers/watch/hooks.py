@@ -38,10 +38,15 @@ def is_genuine(headers: Mapping[str, str], body: bytes, token: str) -> bool:
     """Whether the event bears the token, or a signature by it; in constant time."""
     given = headers.get("X-Gitlab-Token")
     if given is not None:
-        return hmac.compare_digest(given.encode(), token.encode())
+        return hmac.compare_digest(_sent(given), token.encode())
     signature = next((headers[name] for name in SIGNATURE_HEADERS if name in headers), "")
     wanted = hmac.new(token.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(signature.removeprefix("sha256=").encode(), wanted.encode())
+    return hmac.compare_digest(_sent(signature.removeprefix("sha256=")), wanted.encode())
+
+
+def _sent(text: str) -> bytes:
+    """The bytes of a header or a path, which need be no UTF-8."""
+    return text.encode(errors="surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Hooks:
 
     def _find(self, path: str) -> tuple[ObjectKey, Hook] | None:
         """Every path is compared, so that the time tells nothing of any."""
-        given = path.encode(errors="surrogateescape")
+        given = _sent(path)
         fitting = [
             (key, hook)
             for key, hook in self._hooks.items()
