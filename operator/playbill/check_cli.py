@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import string
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
@@ -26,11 +25,17 @@ LAST_WORDS = Path("/dev/termination-log")
 """Where the kubelet looks for why a container ended."""
 
 
-class _AsItIs(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer: it may be the one that is expected."""
+class _AsItIs(urllib.request.HTTPErrorProcessor):
+    """Any status is an answer, also of a redirect: it may be the one that is expected."""
 
-    def redirect_request(self, *_: object) -> None:
-        return None
+    def http_response(
+        self,
+        request: urllib.request.Request,  # noqa: ARG002 - the name is urllib's
+        response: http.client.HTTPResponse,
+    ) -> http.client.HTTPResponse:
+        return response
+
+    https_response = http_response
 
 
 _OPENER = urllib.request.build_opener(_AsItIs, urllib.request.ProxyHandler({}))
@@ -51,8 +56,6 @@ def ask(url: str, *, seconds: float) -> Answer:
     try:
         with _OPENER.open(request, timeout=seconds) as response:
             return Answer(response.status, response.read(LONGEST_ANSWER).decode(errors="replace"))
-    except urllib.error.HTTPError as error:
-        return Answer(error.code, error.read(LONGEST_ANSWER).decode(errors="replace"))
     except (OSError, ValueError, http.client.HTTPException) as error:
         return Answer(None, str(error) or type(error).__name__)
 

@@ -17,7 +17,8 @@ Handler = http.server.BaseHTTPRequestHandler
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Answers by path: `/404`, `/moved`, `/garbage`, `/once` (wrong at first), else 200."""
+    """Answers by path: `/404`, `/moved`, `/garbage`, `/once` (wrong at first), `/broken`
+    (breaks off at first), else 200."""
 
     daemon_threads = True
 
@@ -42,6 +43,12 @@ def _handler(server: Server) -> type[Handler]:
                     self.wfile.write(b"what is this?\r\n\r\n")
                 case "/once" if len(server.asked) == 1:
                     self.answer(503, "not yet")
+                case "/broken" if len(server.asked) == 1:
+                    self.send_response(503)
+                    self.send_header("Transfer-Encoding", "chunked")
+                    self.end_headers()
+                    self.wfile.write(b"9\r\nnot")
+                    self.close_connection = True
                 case _:
                     self.answer(200, "digits v2.0.0\n")
 
@@ -87,6 +94,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
         ("/", ("--contains=v2.0.0",)),
         ("/moved", ("--status=302",)),
         ("/once", ()),
+        ("/broken", ()),
         ("/with a space and ü", ()),
     ],
 )
