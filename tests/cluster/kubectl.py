@@ -62,7 +62,11 @@ class Kubectl:
         return found
 
 
-def eventually(condition: Callable[[], bool], *, patience: float = 30) -> None:
+PATIENCE = 60.0
+"""Seconds for what takes a few on a machine with nothing else to do."""
+
+
+def eventually(condition: Callable[[], bool], *, patience: float = PATIENCE) -> None:
     """Waits for what the API server does in its own time; `patience` in seconds."""
     deadline = time.monotonic() + patience
     while not condition():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.kubectl import eventually
+from tests.cluster.kubectl import PATIENCE, eventually
 from tests.cluster.manifests import manifest, rollout
 from tests.operator.house import House
 from tests.operator.person import Person
@@ -43,7 +43,7 @@ def told(world: World) -> list[str]:
     return sorted(f"{x.outcome} {x.details['tag']}" for x in lines(world.remote))
 
 
-def await_told(world: World, *expected: str, patience: float = 30) -> None:
+def await_told(world: World, *expected: str, patience: float = PATIENCE) -> None:
     """Wait until exactly these lines are there."""
     try:
         eventually(lambda: told(world) == sorted(expected), patience=patience)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.kubectl import Kubectl, eventually
+from tests.cluster.kubectl import PATIENCE, Kubectl, eventually
 from tests.cluster.manifests import model_version, registered_model, stage_assignment
 from tests.cluster.reader import PLACES, reader
 from tests.operator.process import OperatorProcess
@@ -96,18 +96,20 @@ class World:
                 return dict(condition)
         return {}
 
-    def await_ready(self, kind: str, name: str, *, patience: float = 30) -> Object:
+    def await_ready(self, kind: str, name: str, *, patience: float = PATIENCE) -> Object:
         """The status once Ready is True for the present generation."""
         self._await(kind, name, lambda c: c.get("status") == "True", patience)
         return self.status(kind, name)
 
-    def await_reason(self, kind: str, name: str, reason: str, *, patience: float = 30) -> Object:
+    def await_reason(
+        self, kind: str, name: str, reason: str, *, patience: float = PATIENCE
+    ) -> Object:
         """The condition Ready once it gives this reason for the present generation."""
         self._await(kind, name, lambda c: c.get("reason") == reason, patience)
         return self.condition(kind, name)
 
     def await_said(
-        self, kind: str, name: str, reason: str, *words: str, patience: float = 30
+        self, kind: str, name: str, reason: str, *words: str, patience: float = PATIENCE
     ) -> None:
         """Wait until Ready gives this reason, and a message with all of these words."""
 
