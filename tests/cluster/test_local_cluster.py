@@ -68,10 +68,12 @@ class Local:
 
 
 @pytest.fixture(scope="module")
-def before() -> "Footprint":
+def before(tmp_path_factory: pytest.TempPathFactory) -> "Footprint":
     status = Local(CHECKOUT / ".local").run("status").stdout
     if in_cgroup():
         pytest.skip(f"a local cluster is up (take it down with `make cluster-down`): {status}")
+    # A cluster that was killed, of whatever checkout, leaves marks that `down` clears away too.
+    Local(tmp_path_factory.mktemp("before")).demand("down", "--whoever")
     return footprint()
 
 
