@@ -71,6 +71,11 @@ class Served:
         assert status["current"]["version"] == version
         return status
 
+    def outcomes(self) -> list[tuple[str, str | None]]:
+        """Each version of the history with its outcome, newest first."""
+        history = self.world.status("stage", self.name)["history"]
+        return [(entry["version"], entry.get("outcome")) for entry in history]
+
     def stalled(self, reason: str) -> str:
         """What Ready says once it gives this reason."""
         message: str = self.world.await_reason("stage", self.name, reason)["message"]

@@ -6,7 +6,6 @@ import pytest
 from tests.cluster.kubectl import eventually
 from tests.e2e.serving import V1, V2, Served, foreign
 
-PATIENCE = 60.0
 """No event tells of what others put right; it is looked for now and then."""
 
 
@@ -78,7 +77,7 @@ def test_what_somebody_else_made_is_left_alone_until_it_goes(served: Served) -> 
     for each, kind, _ in cases:
         world.delete(kind, each.name)
     for each, _, _ in cases:
-        world.await_ready("stage", each.name, patience=PATIENCE)
+        world.await_ready("stage", each.name)
         each.answers(V1)
 
 
@@ -139,7 +138,7 @@ def test_a_quota_on_pods_is_told_and_a_larger_one_lets_it_go_on(served: Served, 
     served.assign()
     eventually(lambda: "exceeded quota: small" in told(served))
     served.world.delete("quota", "small")
-    served.world.await_ready("stage", served.name, patience=PATIENCE)
+    served.world.await_ready("stage", served.name)
 
 
 def test_a_quota_on_deployments_is_told_and_a_larger_one_lets_it_go_on(
@@ -151,7 +150,7 @@ def test_a_quota_on_deployments_is_told_and_a_larger_one_lets_it_go_on(
     served.assign()
     assert "exceeded quota: small" in served.stalled("Refused")
     served.world.delete("quota", "small")
-    served.world.await_ready("stage", served.name, patience=PATIENCE)
+    served.world.await_ready("stage", served.name)
 
 
 SAFE = {

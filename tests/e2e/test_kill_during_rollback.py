@@ -91,9 +91,7 @@ def rolled_back(served: Served) -> None:
     back = status["rolledBack"]
     assert (back["version"], back["to"], back["tag"]) == (V2, V1, f"{served.model}#prod#2")
     assert "fails as well" not in world.operator.log.read_text()
-    history = world.status("stage", served.name)["history"]  # as it is by now
-    told = [(entry["version"], entry.get("outcome")) for entry in history]
-    assert told[:2] == [(V1, "Available"), (V2, "RolledBack")]
+    assert served.outcomes()[:2] == [(V1, "Available"), (V2, "RolledBack")]
 
 
 STEPS = {

@@ -35,11 +35,6 @@ def rolled_back(served: Served) -> dict[str, Any]:
     return served.world.status("stage", served.name)
 
 
-def outcomes(served: Served) -> list[tuple[str, str | None]]:
-    history = served.world.status("stage", served.name)["history"]
-    return [(entry["version"], entry.get("outcome")) for entry in history]
-
-
 def tags(served: Served) -> list[str]:
     return [tag for tag in served.world.tags() if tag.startswith(f"{served.model}#")]
 
@@ -51,7 +46,7 @@ def test_an_image_that_never_comes_is_taken_back_at_once_and_told_by_git(healthy
     served.answers(V1)
     # What was gone back to is told to be available when that has been looked at.
     story = [(V1, "Available"), (V2, "RolledBack"), (V1, "Available")]
-    eventually(lambda: outcomes(served) == story)
+    eventually(lambda: served.outcomes() == story)
 
     status = served.world.status("stage", served.name)
     conditions = {c["type"]: c for c in status["conditions"]}

@@ -140,7 +140,7 @@ def test_a_right_that_the_account_lacks_is_told_and_waited_for(
     commands = [part for part in said.split("`") if part.startswith("kubectl create role")]
     for command in commands:
         house.kubectl(*command.split()[1:])
-    stage.world.await_ready("stage", stage.name, patience=60)
+    stage.world.await_ready("stage", stage.name)
     assert stage.world.exists("serviceaccount", "forbidden")
 
 
@@ -356,7 +356,7 @@ def test_a_missing_right_to_remove_is_told_and_takes_nothing_back(
     assert stage.spec()["uri"] == "other/v1.0.0"
 
     grant(cluster, house.namespace, resource, verbs="delete", role="also")
-    stage.world.await_ready("stage", stage.name, patience=60)
+    stage.world.await_ready("stage", stage.name)
     eventually(lambda: not stage.world.exists(resource, "unremoved"))
 
 
@@ -383,7 +383,7 @@ def test_what_the_account_may_not_take_away_is_told_of(
     assert stage.world.exists(resource, name)
 
     grant(cluster, house.namespace, resource, verbs="delete", role=f"also-{name}")
-    stage.world.await_ready("stage", stage.name, patience=60)
+    stage.world.await_ready("stage", stage.name)
     eventually(lambda: not stage.world.exists(resource, name))
     assert "workload" not in stage.world.status("stage", stage.name)
 

@@ -219,14 +219,19 @@ def test_a_version_whose_tag_was_moved_is_judged_as_another(house: House, what: 
         assert not world.exists("deployment", name)
 
 
+def stricter_than_what_runs(world: World) -> None:
+    """v1.0.0 is ready, and a policy that it would not pass comes afterwards."""
+    world.stage(version="v1.0.0", rollout=rollout(replicas=0))
+    world.await_ready("stage", f"{world.name}-prod")
+    policy(world, **gate("metrics.accuracy >= 0.95"))
+    world.await_ready("policy", world.name)
+
+
 def test_what_an_older_operator_had_ready_is_not_judged_again(
     registered: Callable[[str], World],
 ) -> None:
     world = registered("older")
-    world.stage(version="v1.0.0", rollout=rollout(replicas=0))
-    world.await_ready("stage", "older-prod")
-    policy(world, **gate("metrics.accuracy >= 0.95"))
-    world.await_ready("policy", "older")
+    stricter_than_what_runs(world)
     world.operator.stop()
     world.delete("deployment", "older-prod")
     forget_commit(world)
@@ -299,10 +304,7 @@ def test_what_runs_stays_when_the_policy_becomes_stricter_also_after_a_restart(
     registered: Callable[[str], World],
 ) -> None:
     world = registered("stricter")
-    world.stage(version="v1.0.0", rollout=rollout(replicas=0))
-    world.await_ready("stage", "stricter-prod")
-    policy(world, **gate("metrics.accuracy >= 0.95"))
-    world.await_ready("policy", "stricter")
+    stricter_than_what_runs(world)
     world.operator.stop()
     world.operator.start()
     world.look()

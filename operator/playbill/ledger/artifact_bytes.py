@@ -60,7 +60,7 @@ def tellers(known: VersionState) -> list[Registration]:
     """The registrations whose words on the bytes count. Not always the newest: whoever may push
     can add one to a version, of any date."""
     found = (teller(known, key) for key in (ARTIFACT_URI, ARTIFACT_DIGEST))
-    return list({each.oid: each for each in found if each is not None}.values())
+    return [each for each in found if each is not None]
 
 
 def origin_of(known: VersionState | None) -> str | None:

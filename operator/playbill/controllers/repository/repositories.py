@@ -178,18 +178,18 @@ class Repositories:
         self, state: RepositoryState, remote: GitRemote, branch: str | None
     ) -> bool:
         head, before = state.head_of(branch), state.listed.get(branch)
-        trouble = state.unlisted.pop(branch, None)
+        failed = state.unlisted.pop(branch, None) is not None
         if head is None:
             if state.heads:
                 state.unlisted[branch] = no_branch(branch)
-            return (trouble is None) == (branch in state.unlisted)
+            return failed != (branch in state.unlisted)
         if before is not None and before[0] == head:
-            return trouble is not None
+            return failed
         try:
             state.listed[branch] = (head, await remote.artifacts(head))
-        except Trouble as found:
-            logger.warning("cannot list the artifacts of %s: %s", state.key, found.message)
-            state.unlisted[branch] = found.kept()
+        except Trouble as trouble:
+            logger.warning("cannot list the artifacts of %s: %s", state.key, trouble.message)
+            state.unlisted[branch] = trouble.kept()
         return True
 
     async def _read_facts(

@@ -202,9 +202,8 @@ class Rollouts:
         rollout, before = assignment.spec.rollout, assignment.status.workload
         if rollout is None or rollout.fetch is None:
             return serving
-        named = before is not None and before.version == serving.version
-        same = named and running(assignment.status) == Running(serving.commit, serving.origin)
-        if before is not None and before.sha256 and same:
+        same = running(assignment.status) == Running(serving.commit, serving.origin)
+        if before is not None and before.sha256 and before.version == serving.version and same:
             return replace(serving, digest=before.digest, sha256=before.sha256)
         pods = await self.applying.workloads.pods(assignment, live.objects[0])
         found = worst_outcome(pods)
@@ -240,12 +239,12 @@ class Rollouts:
     def _as_before(self, assignment: StageAssignment, verdict: Verdict) -> Serving:
         known = assignment.status.workload  # not what somebody may have written on a Deployment
         version = known.version if known else self.applying.served(assignment)[0]
-        runs = running(assignment.status)
+        runs = running(assignment.status) or Running(commit=None)
         return Serving(
             verdict=verdict,
             version=version,
-            commit=runs.commit if runs else None,
-            origin=runs.origin if runs else None,
+            commit=runs.commit,
+            origin=runs.origin,
             revision=_kept(assignment),
             objects=merged(made(assignment)),
         )

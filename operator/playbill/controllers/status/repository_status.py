@@ -43,7 +43,7 @@ def repository_status(
     }
     if state is None or not seen:
         return old.model_copy(update=common)
-    return ModelRepositoryStatus.model_validate({**common, **_found(home, state)})
+    return ModelRepositoryStatus.model_validate({**common, **_found(home, state, listed)})
 
 
 def _ready(models: int, listed: Listed | None) -> Summary:
@@ -59,9 +59,10 @@ def _artifacts(listed: Listed) -> int:
     return sum(not isinstance(found, ProjectProblem) for found in listed.values())
 
 
-def _found(home: ModelRepository, state: RepositoryState) -> dict[str, object]:
+def _found(
+    home: ModelRepository, state: RepositoryState, listed: Listed | None
+) -> dict[str, object]:
     stages = state.view.stages if state.view else None
-    listed = state.listed_on(home.spec.branch)
     return {
         "branch": home.spec.branch or state.default_branch,
         "head_commit": state.head_of(home.spec.branch),
@@ -73,8 +74,11 @@ def _found(home: ModelRepository, state: RepositoryState) -> dict[str, object]:
 
 def _problems(state: RepositoryState, listed: Listed) -> list[FileProblem]:
     """Files that could not be read, then tags that belong to no model."""
-    found = listed.items()
-    files = [(path, p.reason, p.message) for path, p in found if isinstance(p, ProjectProblem)]
+    files = [
+        (path, found.reason, found.message)
+        for path, found in listed.items()
+        if isinstance(found, ProjectProblem)
+    ]
     ledger = state.view.ledger.problems if state.view else ()
     strays = [(p.tag, p.reason, p.message) for p in ledger if parse_tag(p.tag) is None]
     return [
