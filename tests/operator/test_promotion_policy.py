@@ -184,6 +184,26 @@ def test_a_pushed_tag_deploys_nothing_that_a_policy_refuses(
     assert image(world) == "server:v1.0.0"
 
 
+def test_the_first_tag_on_an_empty_stage_waits_as_a_spec_would(
+    registered: Callable[[str], World],
+) -> None:
+    world = registered("first")
+    policy(world, after=[{"stage": "staging", "for": "2s"}])
+    world.stage(rollout=rollout(replicas=0))
+    ada = Person.of(world)
+    ada.gto("assign", "digits", "--version", "v1.0.0", "--stage", "prod")
+    world.look()
+    said = world.await_reason("stage", "first-prod", "NotHeldLongEnough")
+    assert "v1.0.0 has to hold staging for 2s first, and never did" in said["message"]
+    assert condition(world, "Recorded") == ("True", "Assigned")
+    assert served(world) is None
+
+    ada.gto("assign", "digits", "--version", "v1.0.0", "--stage", "staging")
+    world.look()
+    world.await_ready("stage", "first-prod")
+    assert served(world) == "v1.0.0"
+
+
 @pytest.mark.parametrize("what", ["deployment", "configmap"])
 def test_a_version_whose_tag_was_moved_is_judged_as_another(house: House, what: str) -> None:
     """Nobody gets by the policies with other bytes under the name of what is served."""

@@ -362,14 +362,46 @@ def test_whoever_tells_of_the_bytes_has_to_sign(at: int) -> None:
     assert refusal(SIGNED, signed=both, version="v1.0.0", tags=(other, PROD1)) == ""
 
 
-def test_windows_and_time_matter_for_a_change_alone() -> None:
-    assert refusal(WINDOW, SOAK, running=None) == ""
-    closed = 7200
-    for other in (Running(commit(2)), Running(None)):
-        assert refusal(WINDOW, running=other) == "Retry OutsideWindow"
-        assert refusal(SOAK, running=other) == "Waiting NotHeldLongEnough"
-        assert refusal(WINDOW, running=other, now=closed + JUST_RECORDED - 1) == ""
-        assert refusal(WINDOW, running=other, now=closed + JUST_RECORDED) == "Retry OutsideWindow"
+OPENS, CLOSES, DAY = 3600, 7200, 86400
+
+
+@pytest.mark.parametrize("running", [None, Running(None), Running(commit(2))])
+def test_windows_and_time_matter_also_where_nothing_runs(running: Running | None) -> None:
+    assert refusal(WINDOW, running=running) == "Retry OutsideWindow"
+    assert refusal(SOAK, running=running) == "Waiting NotHeldLongEnough"
+    assert refusal(WINDOW, running=running, now=CLOSES + JUST_RECORDED - 1) == ""
+    assert refusal(WINDOW, running=running, now=CLOSES + JUST_RECORDED) == "Retry OutsideWindow"
+    assert refusal(WINDOW, SOAK, running=Running(commit(1))) == ""
+
+
+@pytest.mark.parametrize(
+    ("tags", "what"),
+    [
+        pytest.param([tag("m#prod#1", 1, OPENS)], "", id="recorded in a window"),
+        pytest.param([tag("m#prod#1", 1, CLOSES)], "Retry OutsideWindow", id="outside of any"),
+        pytest.param(
+            [tag("m#prod#1", 1, DAY + OPENS)], "Retry OutsideWindow", id="in one yet to come"
+        ),
+        pytest.param(
+            [tag("m#prod#1", 1, OPENS), tag("m#prod#2", 2, OPENS + 9), tag("m#prod#3", 1, CLOSES)],
+            "",
+            id="back on it, by a rollback for one",
+        ),
+        pytest.param(
+            [tag("m#prod#1", 1, OPENS), tag("m#prod!#2", 1, OPENS + 9), tag("m#prod#3", 1, CLOSES)],
+            "Retry OutsideWindow",
+            id="taken off it since",
+        ),
+    ],
+)
+def test_a_restored_cluster_serves_what_was_recorded_in_a_window(
+    tags: list[TagObject], what: str
+) -> None:
+    assert refusal(WINDOW, tags=tuple(tags), now=CLOSES + DAY // 2) == what
+    running = Running(commit(2))
+    assert refusal(WINDOW, tags=tuple(tags), now=CLOSES + DAY // 2, running=running) == (
+        "Retry OutsideWindow"
+    )
 
 
 def test_a_challenger_by_tag_is_compared_with_whom_it_replaced() -> None:

@@ -136,8 +136,8 @@ def following(intent: StageIntent, view: View, *, running: Running | None, now: 
         now=now,
         holder=_before(artifact, winner),
         assignment=None if _is_asked(intent, artifact, winner) else winner.assignment,
-        moves=running is not None,
         late=JUST_RECORDED,
+        put=() if running else _put(artifact, winner, now),
     )
 
 
@@ -149,6 +149,18 @@ def _is_asked(intent: StageIntent, artifact: ArtifactView, winner: Holder) -> bo
         return highest_fitting(intent, artifact) == winner.version
     except Trouble:
         return False
+
+
+def _put(artifact: ArtifactView, winner: Holder, now: int) -> tuple[int, ...]:
+    """When the winner was put on the stage since it was last taken off it, newest first: what a
+    restored cluster knows of the windows that were kept, for which no status tells what ran."""
+    found: list[int] = []
+    for each in reversed(artifact.stage_events(winner.assignment.stage)):
+        if each.commit == winner.commit:
+            if not isinstance(each, Assignment):
+                break
+            found.append(each.seconds)
+    return tuple(second for second in found if second <= now)
 
 
 def _before(artifact: ArtifactView, winner: Holder) -> tuple[str, str] | None:

@@ -57,9 +57,10 @@ class Rules:
 class Case:
     """One promotion to be judged. `commit` is None while the version is not registered; `holder`
     is the version and the commit that it takes the place of, if anybody's; `assignment` is the
-    tag that decides, if it is a tag alone that does. `moves` says that it is a change from
-    another version: only then do windows and times on other stages matter. `late` is for how
-    many seconds after a window's end it still counts as open."""
+    tag that decides, if it is a tag alone that does. `moves` is false for what is put on record
+    anew: windows and times on other stages do not matter then. `late` is for how many seconds
+    after a window's end it still counts as open; `put` are the seconds at which the version was
+    put on the stage, where a window that was open then will do."""
 
     model: str
     stage: str
@@ -72,6 +73,7 @@ class Case:
     assignment: LedgerEvent | None = None
     moves: bool = True
     late: int = 0
+    put: tuple[int, ...] = ()
 
 
 Kind = Literal["policy", "stage", "digest", "signature", "gate", "after", "window"]

@@ -177,7 +177,7 @@ def _window(rules: Rules, case: Case) -> Iterator[Finding]:
         return
     opened = next(filter(None, (_opened(each, case) for each in rules.windows)), None)
     if opened is not None:
-        yield Finding(policy=rules.policy, kind="window", words=f"open since {opened}")
+        yield Finding(policy=rules.policy, kind="window", words=opened)
         return
     opens, window = min(
         ((each.next(case.now), each) for each in rules.windows), key=lambda each: each[0]
@@ -188,10 +188,13 @@ def _window(rules: Rules, case: Case) -> Iterator[Finding]:
 
 
 def _opened(window: Window, case: Case) -> str | None:
-    """Since when it is open, or was until a moment ago where that will do."""
-    moments = (case.now, case.now - case.late)
-    found = next((s for s in map(window.opened, moments) if s is not None), None)
-    return window.says(found) if found is not None else None
+    """Since when it is open, or was until a moment ago or at an earlier one where that will do."""
+    recently = (window.opened(moment) for moment in (case.now, case.now - case.late))
+    since = next((second for second in recently if second is not None), None)
+    if since is not None:
+        return f"open since {window.says(since)}"
+    put = next((second for second in case.put if window.opened(second) is not None), None)
+    return f"open when it was recorded, {window.says(put)}" if put is not None else None
 
 
 _RULES: tuple[Callable[[Rules, Case], Iterator[Finding]], ...] = (
