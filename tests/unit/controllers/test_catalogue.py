@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.controllers.objects import URL, raw_model, raw_stage, raw_version
+from tests.unit.controllers.objects import URL, metadata, raw_model, raw_stage, raw_version
 from tests.unit.ledger.book import commit
 
 from playbill.api.errors import Retry, Stalled
+from playbill.api.promotion_policy import PromotionPolicy
 from playbill.api.registered_model import RegisteredModel
 from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.keys import Kind, ObjectKey, RepositoryKey
@@ -68,6 +69,22 @@ def test_models_of_one_url_and_secret_share_a_repository(registry: Registry) -> 
     assert registry.catalogue.state_of(one).key == place
     assert registry.catalogue.state_of(other).key.secret == "key"
     assert registry.catalogue.tenants(place) == [one, two]
+
+
+def test_by_no_other_name_does_a_model_get_by_a_policy(registry: Registry) -> None:
+    spec = {"models": ["digits"], "stages": ["prod"], "requireDigest": True}
+    _, policy = registry.store.put("PromotionPolicy", {"metadata": metadata("p"), "spec": spec})
+    assert isinstance(policy, PromotionPolicy)
+    registry.model("digits")
+    registry.model("alias", artifact="digits")
+    registry.model("elsewhere", repository={"url": f"{URL}2"}, artifact="digits")
+    registry.model("letters")
+    overseen = [registry.stage(f"{name}-prod", model=name) for name in ("digits", "alias")]
+    for name in ("elsewhere", "letters", "missing"):
+        registry.stage(f"{name}-prod", model=name)
+    assert registry.catalogue.overseen(policy) == overseen
+    registry.catalogue.remove(key_of(registry.model("digits")))
+    assert registry.catalogue.overseen(policy) == overseen[:1]
 
 
 def test_namespaces_never_share_a_repository(registry: Registry) -> None:

@@ -36,7 +36,7 @@ def policy(name: str = "p", **spec: Any) -> PromotionPolicy:
     ],
 )
 def test_a_policy_selects(spec: dict[str, Any], model: str, stage: str, answer: bool) -> None:
-    assert selects(policy(**spec).spec, model=model, stage=stage) is answer
+    assert selects(policy(**spec).spec, models={model}, stage=stage) is answer
 
 
 @pytest.mark.parametrize(
@@ -60,19 +60,19 @@ def test_a_policy_selects(spec: dict[str, Any], model: str, stage: str, answer: 
     ],
 )
 def test_stars_stand_for_any_text(pattern: str, stage: str, answer: bool) -> None:
-    assert selects(policy(stages=[pattern]).spec, model="digits", stage=stage) is answer
+    assert selects(policy(stages=[pattern]).spec, models={"digits"}, stage=stage) is answer
 
 
 @given(pattern=st.text("ab*?", min_size=1, max_size=9), stage=st.text("ab", min_size=1, max_size=9))
 def test_stars_mean_what_they_do_in_a_shell(pattern: str, stage: str) -> None:
-    found = selects(policy(stages=[pattern]).spec, model="digits", stage=stage)
+    found = selects(policy(stages=[pattern]).spec, models={"digits"}, stage=stage)
     assert found is fnmatchcase(stage, pattern)
 
 
 def test_no_pattern_takes_time_without_end() -> None:
     """Each star might end at each letter: to try them all would take longer than anybody lives."""
     hostile = policy(stages=["*a" * 45 + "*-b"])
-    assert not selects(hostile.spec, model="digits", stage="a" * STAGE_MAX_LENGTH)
+    assert not selects(hostile.spec, models={"digits"}, stage="a" * STAGE_MAX_LENGTH)
 
 
 def test_rules_are_read_in_the_order_of_their_names() -> None:
@@ -82,7 +82,7 @@ def test_rules_are_read_in_the_order_of_their_names() -> None:
             policy("a", requireSignedTag={"signers": [f"{KEY} ada", f"{KEY} again"]}),
             policy("c", stages=["dev"]),
         ],
-        model="digits",
+        models={"digits"},
         stage="prod",
     )
     a, b = found
@@ -95,10 +95,10 @@ def test_of_a_stage_that_it_does_not_speak_of_only_the_allowed_stages_remain() -
     strict = policy(
         allowedStages=["prod"], gates=[{"name": "g", "expression": "nonsense("}]
     )  # fmt: skip
-    assert rules_for([strict], model="m", stage="dev") == (
+    assert rules_for([strict], models={"m"}, stage="dev") == (
         Rules(policy="p", allowed=frozenset({"prod"})),
     )
-    (rules,) = rules_for([strict], model="m", stage="prod")
+    (rules,) = rules_for([strict], models={"m"}, stage="prod")
     assert rules.fault is not None
 
 

@@ -14,6 +14,7 @@ from playbill.api.adoption import Adopt
 from playbill.api.errors import Stalled, Trouble, Waiting
 from playbill.api.model_repository import ModelRepository
 from playbill.api.model_version import ModelVersion
+from playbill.api.promotion_policy import PromotionPolicy
 from playbill.api.registered_model import RegisteredModel
 from playbill.api.repository import Repository
 from playbill.api.stage_assignment import StageAssignment
@@ -22,7 +23,7 @@ from playbill.controllers.inventory.evidence import Declared, with_evidence
 from playbill.controllers.inventory.intents import intent_of, refuse_claimed, unnamed
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
 from playbill.controllers.inventory.ledger_span import known_since
-from playbill.controllers.inventory.policies import rules_for
+from playbill.controllers.inventory.policies import rules_for, selects
 from playbill.controllers.inventory.repository_state import RepositoryState
 from playbill.controllers.inventory.running import in_use
 from playbill.controllers.inventory.store import Asking, Store, key_of, slot_of
@@ -175,6 +176,21 @@ class Catalogue:
         found = (self._store.get(key) for key in sorted(self._same.get(identity, ())))
         return [m for m in found if isinstance(m, RegisteredModel)]
 
+    def overseen(self, policy: PromotionPolicy) -> list[StageAssignment]:
+        """The assignments that a policy has anything to say about."""
+        return [
+            each
+            for each in self._store.assignments_in(policy.metadata.namespace)
+            if selects(policy.spec, models=self._names(each), stage=each.spec.stage)
+        ]
+
+    def _names(self, assignment: StageAssignment) -> set[str]:
+        """What its model is called in its namespace: by no other name does it get by a policy."""
+        namespace, model = assignment.metadata.namespace, self.model_of(assignment)
+        same = self.same_models(model) if model else []
+        others = {m.metadata.name for m in same if m.metadata.namespace == namespace}
+        return others | {assignment.spec.model}
+
     def twins(self, resource: Asking) -> list[Asking]:
         """All objects in the cluster that claim the same version or stage, this one included."""
         model = self.model_of(resource)
@@ -217,11 +233,11 @@ class Catalogue:
 
     def _overseen(self, intent: AnyIntent, resource: Asking, state: RepositoryState) -> AnyIntent:
         """A promotion with the policies that it is under, and what is known to judge it by."""
-        if not isinstance(intent, StageIntent) or isinstance(resource, RegisteredModel):
+        if not isinstance(intent, StageIntent) or not isinstance(resource, StageAssignment):
             return intent
         namespace, model = resource.metadata.namespace, resource.spec.model
         policies = self._store.policies(namespace)
-        rules = rules_for(policies, model=model, stage=intent.stage)
+        rules = rules_for(policies, models=self._names(resource), stage=intent.stage)
         if not rules:
             return intent
         evidence = Evidence(declared=Declared(self._store, namespace, model))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -17,19 +17,22 @@ from playbill.ledger.policies.ssh_keys import public_key
 from playbill.ledger.policies.windows import DAYS, Window
 
 
-def rules_for(policies: Iterable[PromotionPolicy], *, model: str, stage: str) -> tuple[Rules, ...]:
-    """What the policies ask of a stage of a RegisteredModel, in the order of their names."""
+def rules_for(
+    policies: Iterable[PromotionPolicy], *, models: Collection[str], stage: str
+) -> tuple[Rules, ...]:
+    """What the policies ask of a stage of a model, in the order of their names."""
     found = (
         _rules(policy, stage)
         for policy in sorted(policies, key=lambda each: each.metadata.name)
-        if selects(policy.spec, model=model, stage=stage)
+        if selects(policy.spec, models=models, stage=stage)
     )
     return tuple(found)
 
 
-def selects(spec: PromotionPolicySpec, *, model: str, stage: str) -> bool:
-    """Whether a policy has anything to say about this stage of this model."""
-    if spec.models and not _fits(model, spec.models):
+def selects(spec: PromotionPolicySpec, *, models: Collection[str], stage: str) -> bool:
+    """Whether a policy has anything to say about this stage of a model, which goes by these names
+    in the policy's namespace."""
+    if spec.models and not any(_fits(model, spec.models) for model in models):
         return False
     return bool(spec.allowed_stages) or _fits(stage, spec.stages)
 

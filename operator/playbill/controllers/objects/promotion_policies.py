@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from playbill.api.promotion_policy import PromotionPolicy
-from playbill.controllers.inventory.policies import faults_of, selects
+from playbill.controllers.inventory.policies import faults_of
 from playbill.controllers.reconciling.shell import Shell
 from playbill.controllers.status.policy_status import policy_status
 
@@ -19,12 +19,8 @@ class PromotionPolicies:
 
     async def reconcile(self, policy: PromotionPolicy) -> float | None:
         """One pass over one policy; seconds until the next, if one is needed."""
-        spec = policy.spec
-        selected = [
-            assignment
-            for assignment in self.shell.store.assignments_in(policy.metadata.namespace)
-            if selects(spec, model=assignment.spec.model, stage=assignment.spec.stage)
-        ]
-        status = policy_status(policy, faults_of(spec), assignments=len(selected), now=time.time())
+        overseen = self.shell.catalogue.overseen(policy)
+        faults = faults_of(policy.spec)
+        status = policy_status(policy, faults, assignments=len(overseen), now=time.time())
         current = await self.shell.reporter.report(policy, status, settled=True)
         return None if current else 0.0

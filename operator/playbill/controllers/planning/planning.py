@@ -18,7 +18,7 @@ from playbill.api.registered_model import RegisteredModel
 from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.catalogue import Catalogue
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
-from playbill.controllers.inventory.policies import faults_of, selects
+from playbill.controllers.inventory.policies import faults_of
 from playbill.controllers.inventory.store import Asking, Store, key_of
 from playbill.controllers.planning.manifests import Manifests
 from playbill.controllers.planning.overlay import Overlay, lay_over
@@ -65,7 +65,8 @@ async def plan(
             catalogue.enter(resource)
     with tempfile.TemporaryDirectory(prefix="playbill-plan-") as private:
         sources = Sources(kube, Path(private), POLICY, say)
-        found = await _by_repository(catalogue, overlay, sources, _concerned(overlay, given))
+        concerned = _concerned(catalogue, overlay.store, given)
+        found = await _by_repository(catalogue, overlay, sources, concerned)
     found |= {key: _troubled(key, trouble) for key, trouble in overlay.refused.items()}
     found |= {key: _of_policy(overlay, key) for key in given if key.kind == "PromotionPolicy"}
     told = [found.get(key) or Preview(key=key, outcome="nothing") for key in given]
@@ -79,24 +80,16 @@ def _matters(preview: Preview) -> bool:
     return preview.outcome == "write" or bool(preview.findings)
 
 
-def _concerned(overlay: Overlay, given: Iterable[ObjectKey]) -> list[ObjectKey]:
+def _concerned(catalogue: Catalogue, store: Store, given: Iterable[ObjectKey]) -> list[ObjectKey]:
     """The given objects that ask something of a ledger, and the assignments that may follow."""
-    store = overlay.store
     keys = dict.fromkeys(key for key in given if isinstance(store.get(key), Asking))
     models = {_model_of(store, key) for key in given}
     policies = [p for key in given if isinstance(p := store.get(key), PromotionPolicy)]
     for resource in store.all():
-        if not isinstance(resource, StageAssignment):
-            continue
-        place, spec = resource.metadata.namespace, resource.spec
-        selected = any(
-            policy.metadata.namespace == place
-            and selects(policy.spec, model=spec.model, stage=spec.stage)
-            for policy in policies
-        )
-        if selected or (place, spec.model) in models:
+        if isinstance(resource, StageAssignment) and _model_of(store, key_of(resource)) in models:
             keys[key_of(resource)] = None
-    return list(keys)
+    overseen = (each for policy in policies for each in catalogue.overseen(policy))
+    return list(keys | dict.fromkeys(map(key_of, overseen)))
 
 
 def _model_of(store: Store, key: ObjectKey) -> tuple[str, str] | None:

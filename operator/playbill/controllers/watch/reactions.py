@@ -23,7 +23,6 @@ from playbill.api.stage_assignment import StageAssignment
 from playbill.controllers.inventory.adopted import is_adopted
 from playbill.controllers.inventory.catalogue import Catalogue, Tenant
 from playbill.controllers.inventory.keys import Kind, ObjectKey, RepositoryKey
-from playbill.controllers.inventory.policies import selects
 from playbill.controllers.inventory.store import Asking, Resource, Store, key_of
 from playbill.controllers.watch.queue import KeyedQueue
 from playbill.metrics import Metrics
@@ -213,12 +212,13 @@ class Reactions:
 
     def _overseen(self, policy: PromotionPolicy) -> list[Resource]:
         """The assignments that a policy speaks of, and those that it may have held up before."""
-        return [
+        held_up = (
             assignment
             for assignment in self.store.assignments_in(policy.metadata.namespace)
             if not assignment.status.is_true("Ready")
-            or selects(policy.spec, model=assignment.spec.model, stage=assignment.spec.stage)
-        ]
+        )
+        overseen = self._catalogue.overseen(policy)
+        return list({key_of(each): each for each in (*overseen, *held_up)}.values())
 
     def _recount(self, assignment: StageAssignment) -> None:
         """Policies say of how many assignments they speak, by and by."""
