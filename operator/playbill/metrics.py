@@ -154,5 +154,8 @@ class Metrics:
 
     def render(self, accept: str) -> tuple[str, bytes]:
         """Content type and body in the format that an Accept header asks for."""
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except TypeError:  # of a version that is none, on which prometheus-client falls over
+            encode, content_type = choose_encoder("")
         return content_type, encode(self.registry)

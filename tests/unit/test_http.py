@@ -54,6 +54,7 @@ async def test_reasons_are_asked_for_each_time() -> None:
     [
         ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text", "# EOF\n"),
         ("text/plain", "text/plain", ""),
+        ("application/openmetrics-text;version=new", "text/plain", ""),
     ],
 )
 async def test_metrics_come_in_the_format_that_is_asked_for(
