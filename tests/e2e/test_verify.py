@@ -182,6 +182,15 @@ def test_a_newer_spec_does_not_wait_for_the_check_of_the_one_before(served: Serv
     eventually(lambda: jobs(served) == checking_pods(served) == [])
 
 
+def test_a_check_ends_with_the_rollout_that_it_is_of(served: Served) -> None:
+    serve(served, verify={**job(served, HANGS), "timeoutSeconds": 600})
+    served.change(version=V2)
+    eventually(lambda: any(running(pod) for pod in checking_pods(served)), patience=PATIENCE)
+    served.change(rollout=None)
+    served.gone()
+    eventually(lambda: jobs(served) == checking_pods(served) == [])
+
+
 def test_a_version_that_falls_over_while_it_is_asked_goes_back_and_its_check_ends(
     served: Served,
 ) -> None:

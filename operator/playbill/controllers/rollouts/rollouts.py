@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from playbill.api.errors import Stalled, Trouble, Waiting
@@ -143,6 +144,10 @@ class Rollouts:
             await self.applying.remove(assignment)
         except Stalled as stalled:
             return replace(self._refused(assignment, stalled), held=stalled)
+        status = assignment.status
+        if status.workload is not None and not status.is_true("RolledOut"):
+            with suppress(Stalled):  # whoever may not list Jobs has made none
+                await self.verifying.end(assignment)
         return None
 
     async def _verdict(
