@@ -48,6 +48,7 @@ def served(gate: tuple[ApiGate, World], image: str) -> Iterator[Served]:
     found.register()
     found.assign(template=template(found), progressDeadlineSeconds=5)
     found.ready()
+    found.answers(V1)  # proxies hear of endpoints in their own time
     world.await_ready("mver", f"{found.model}-v2")
     yield found
     for hook in ("pre-receive", "post-receive"):
