@@ -166,7 +166,7 @@ def states(path: Path) -> list[dict[str, str]]:
     return found
 
 
-ASK = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=2).read().decode())"
+ASK = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=10).read().decode())"
 
 
 def ask_in_node(url: str) -> str:

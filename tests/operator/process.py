@@ -17,7 +17,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 from tests.servers.program import free_port
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class OperatorProcess:
     def samples(self) -> list[tuple[str, dict[str, str], float]]:
         """All that it measures now: name, labels, value."""
         url = f"http://127.0.0.1:{self.port}/metrics"
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             text = answer.read().decode()
         families = text_string_to_metric_families(text)
         return [(s.name, s.labels, s.value) for family in families for s in family.samples]
