@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 Manifest = Mapping[str, Any]
+State = TypeVar("State")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Kubectl:
         return found
 
 
-PATIENCE = 60.0
+PATIENCE = 90.0
 """Seconds for what takes a few on a machine with nothing else to do."""
 
 
@@ -72,3 +73,20 @@ def eventually(condition: Callable[[], bool], *, patience: float = PATIENCE) -> 
     while not condition():
         assert time.monotonic() < deadline, f"did not happen within {patience} s"
         time.sleep(0.1)
+
+
+STANDS_SECONDS = 2.5
+"""Longer than the shortest interval at which tests have a repository looked at."""
+
+
+def at_rest(read: Callable[[], State], *, seconds: float = STANDS_SECONDS) -> State:
+    """What is read once it stands still: it is the same after so many seconds."""
+    states = [read()]
+
+    def stands() -> bool:
+        time.sleep(seconds)
+        states.append(read())
+        return states[-1] == states[-2]
+
+    eventually(stands)
+    return states[-1]

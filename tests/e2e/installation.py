@@ -77,7 +77,7 @@ class Installation:
 
     def leader(self) -> str:
         """Waits for one that lives."""
-        eventually(lambda: self.holder() in self.pods(), patience=60)
+        eventually(lambda: self.holder() in self.pods())
         return self.holder()
 
     def ask(self, path: str, *, pod: str = "") -> str:

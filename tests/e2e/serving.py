@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.layout import NETNS
-from tests.cluster.kubectl import eventually
+from tests.cluster.kubectl import at_rest, eventually
 from tests.operator.world import Object, World
 
 OFTEN = {"interval": "2s"}
-STANDS_SECONDS = 2.5  # longer than that interval
 V1, V2 = "v1.0.0", "v2.0.0"
 
 
@@ -124,15 +122,7 @@ class Served:
 
     def settled(self) -> dict[str, tuple[str, int]]:
         """What is `written` once that stands still; Kubernetes' own controllers write there too."""
-        states = [self.written()]
-
-        def stands() -> bool:
-            time.sleep(STANDS_SECONDS)
-            states.append(self.written())
-            return states[-1] == states[-2]
-
-        eventually(stands)
-        return states[-1]
+        return at_rest(self.written)
 
     @contextmanager
     def watched(self) -> Iterator[Path]:

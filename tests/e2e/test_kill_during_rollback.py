@@ -128,7 +128,7 @@ def test_killed_while_the_tag_is_pushed(served: Served, hook: str) -> None:
     served.change(version=V2)
     eventually(lambda: len(tags(served)) == 2)
     world.remote.hook(hook, f"touch {reached}; sleep 60")
-    eventually(reached.exists, patience=60)
+    eventually(reached.exists)
     world.operator.kill()
     assert served.answer() == V1
     world.remote.hook(hook, "exit 0")

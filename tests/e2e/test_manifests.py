@@ -79,7 +79,7 @@ def test_pods_that_never_get_ready_are_taken_back_at_the_deadline(granted: Serve
     granted.ready()
 
     granted.change(version=V2)
-    said = granted.world.await_reason("stage", granted.name, "RolledBack", patience=60)["message"]
+    said = granted.world.await_reason("stage", granted.name, "RolledBack")["message"]
     assert "no progress within 15 s" in said
     assert f"StatefulSet {granted.model}" in said
 

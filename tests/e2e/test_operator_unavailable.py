@@ -55,7 +55,7 @@ def test_a_promotion_goes_on_when_the_api_server_is_back(behind: tuple[ApiGate, 
     served.change(version=V2, rollout={"template": served.template(readinessProbe=LATE)})
     eventually(lambda: served.container()["args"] == [V2])
     away(door)
-    served.world.await_ready("stage", served.name, patience=60)
+    served.world.await_ready("stage", served.name)
     served.answers(V2)
     assert served.world.tags()[:2] == ["digits#prod#1", "digits#prod#2"]
 
@@ -67,7 +67,7 @@ def test_a_rollback_goes_on_when_the_api_server_is_back(behind: tuple[ApiGate, S
     eventually(lambda: "digits#prod#2" in world.tags())
     eventually(lambda: served.container()["image"] == NEVER["image"])
     away(door)
-    world.await_reason("stage", served.name, "RolledBack", patience=60)
+    world.await_reason("stage", served.name, "RolledBack")
     served.answers(V1)
     assert [tag for tag in world.tags() if "#" in tag] == [f"digits#prod#{n}" for n in (1, 2, 3)]
 

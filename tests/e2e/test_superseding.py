@@ -107,7 +107,7 @@ def test_an_older_version_is_not_blamed_for_the_deadline_of_the_one_before(
     served.ready(V2)
     held = {"onFailure": "Hold", "progressDeadlineSeconds": 5}
     served.change(version=V3, rollout={"template": served.template(**NOT_READY), **held})
-    served.world.await_reason("stage", served.name, "ProgressDeadlineExceeded", patience=60)
+    served.world.await_reason("stage", served.name, "ProgressDeadlineExceeded")
     back = {"onFailure": "Rollback", "progressDeadlineSeconds": 600}
     served.change(version=V1, rollout={**served.rollout(), **back})
     serves(served, V1)

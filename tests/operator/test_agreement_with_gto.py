@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cluster.kubectl import at_rest
 from tests.operator.dvc_project import config, tracked_model
 from tests.operator.world import World
 
@@ -58,6 +59,7 @@ def story(shared_world: World) -> World:
         for name, (_, _, versions) in ASSIGNMENTS.items():
             current = world.await_ready("stage", name)["current"]
             assert current["version"] == versions[min(turn, len(versions) - 1)]
+    at_rest(lambda: [objects(world, kind) for kind in ("rmodel", "mver")])  # they follow
     return world
 
 

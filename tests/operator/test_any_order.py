@@ -18,7 +18,7 @@ def test_every_order_of_applying_a_model_its_versions_and_its_stage_ends_the_sam
     for number, order in enumerate(ORDERS):
         parts = manifests(world, f"model-{number}")
         world.apply(*(parts[what] for what in order))
-    eventually(lambda: all_ready(world), patience=60)
+    eventually(lambda: all_ready(world))
     eventually(lambda: {latest_and_on_stage(m) for m in world.items("rmodel")} == THE_END)
 
     said = {(i["kind"], i["metadata"]["name"]): i["status"] for i in world.items("mver", "stage")}

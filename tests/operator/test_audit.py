@@ -69,10 +69,7 @@ def quiet_looks(operator: OperatorProcess, passes: int = 4) -> None:
     """Let the operator look at its repositories so many times more, and none of it in haste."""
     repository = {"reconciler": "repository", "result": "ok"}
     before = operator.metric("playbill_reconcile_total", **repository)
-    eventually(
-        lambda: operator.metric("playbill_reconcile_total", **repository) >= before + passes,
-        patience=60,
-    )
+    eventually(lambda: operator.metric("playbill_reconcile_total", **repository) >= before + passes)
 
 
 def test_the_log_of_a_plain_clone_reads_as_the_models_story(house: House) -> None:
@@ -111,7 +108,7 @@ def test_a_rollout_that_fails_is_told_with_its_reason(house: House) -> None:
     two_versions(world)
     pods = rollout(replicas=1) | {"progressDeadlineSeconds": 1}
     world.stage(version="1.0.0", rollout=pods)
-    world.await_reason("stage", "failing-prod", "ProgressDeadlineExceeded", patience=60)
+    world.await_reason("stage", "failing-prod", "ProgressDeadlineExceeded")
     await_told(world, "recorded digits#prod#1", "failed digits#prod#1")
     (failed,) = [x for x in lines(world.remote) if x.outcome == "failed"]
     assert failed.details["reason"] == "ProgressDeadlineExceeded"
@@ -291,7 +288,7 @@ def test_two_operators_at_once_write_each_line_once(world: World) -> None:
             for stage in stages:
                 world.stage(f"digits-{stage}", stage=stage, version=version)
             for stage in stages:
-                world.await_ready("stage", f"digits-{stage}", patience=60)
+                world.await_ready("stage", f"digits-{stage}")
             for each in (twin, world.operator):
                 each.kill()
                 each.start()

@@ -192,7 +192,7 @@ def test_what_a_tag_from_the_future_holds_up_goes_on_when_its_time_has_come(hous
     for world in worlds:
         world.model(repository={"interval": "1h"})
         world.await_ready("rmodel", world.name)
-    future = int(time.time()) + 20
+    future = int(time.time()) + 40
     for world, back in ((changed, 1), (deleted, 0), (deprecated, 1)):
         put_tag(world.remote, "digits#prod#2", target=commit_of(world, back), seconds=future)
     put_tag(withdrawn.remote, "digits@v3.0.0", target=commit_of(withdrawn, 2), seconds=future)

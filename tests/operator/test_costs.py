@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from tests.cluster.kubectl import eventually
+from tests.cluster.kubectl import at_rest, eventually
 from tests.cluster.manifests import model_version
 from tests.operator.world import World
 
@@ -34,17 +33,11 @@ def cost(world: World, action: Callable[[], object]) -> dict[str, int]:
     """What an action costs until nothing happens any more; before it nothing does."""
     before = spent(world)
     action()
-    return dict(at_rest(world) - before)
+    return dict(all_spent(world) - before)
 
 
-def at_rest(world: World) -> Counter[str]:
-    seen = spent(world)
-    while True:
-        time.sleep(QUIET_SECONDS)
-        now = spent(world)
-        if now == seen:
-            return now
-        seen = now
+def all_spent(world: World) -> Counter[str]:
+    return at_rest(lambda: spent(world), seconds=QUIET_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +45,7 @@ def quiet(shared_world: World) -> World:
     """A model that is looked at once an hour, so that all that happens is an action's doing."""
     shared_world.model(repository={"interval": "1h"})
     shared_world.await_ready("rmodel", "digits")
-    at_rest(shared_world)
+    all_spent(shared_world)
     return shared_world
 
 
@@ -122,7 +115,7 @@ def test_versions_that_come_together_are_pushed_together(quiet: World) -> None:
     ]
 
     world.apply(*manifests)  # one after the other: a crowd is what waits together
-    at_rest(world)
+    all_spent(world)
 
     def go_on() -> None:
         world.patch("rmodel", "many", {"suspend": False})
@@ -140,7 +133,7 @@ def test_looking_when_nothing_has_changed_is_one_listing_and_no_write(quiet: Wor
     world = quiet
     world.model(repository={"interval": "5s"})
     world.await_ready("rmodel", "digits")
-    before = at_rest(world)
+    before = all_spent(world)
     eventually(lambda: spent(world)["git list"] >= before["git list"] + 2)
     used = spent(world) - before
     assert set(used) == {"git list"}

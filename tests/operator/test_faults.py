@@ -107,8 +107,10 @@ def test_what_a_server_answers_is_told_and_over_when_it_is_over(
         case.ask()
     for status, (reason, words) in expected.items():
         cases[status].world.await_said("mver", cases[status].version, reason, words)
-        model = cases[status].world.condition("rmodel", cases[status].world.name)
-        assert (model["reason"] == reason) is not bool(on)
+        if on:
+            assert cases[status].world.await_ready("rmodel", cases[status].world.name)
+        else:
+            cases[status].world.await_said("rmodel", cases[status].world.name, reason, words)
         assert not cases[status].world.tags()
     for case in cases.values():
         case.gateway.suffer(None)

@@ -64,13 +64,13 @@ def test_a_model_that_dvc_yaml_lists_appears_and_goes_with_its_entry(house: Hous
     world.remote.commit(
         {"dvc.yaml": dvc_yaml(alpha="model"), "nlp/dvc.yaml": dvc_yaml(mood="model")}
     )
-    eventually(lambda: set(models(world)) == {"alpha", "nlp:mood"}, patience=40)
+    eventually(lambda: set(models(world)) == {"alpha", "nlp:mood"})
     name = models(world)["nlp:mood"]["metadata"]["name"]
     assert name.startswith("nlp-mood-")
     eventually(lambda: world.await_ready("rmodel", name).get("path") == "nlp/mood.bin")
 
     world.remote.commit({"dvc.yaml": dvc_yaml()})
-    eventually(lambda: set(models(world)) == {"nlp:mood"}, patience=40)
+    eventually(lambda: set(models(world)) == {"nlp:mood"})
     world.delete("mrepo", "listed")
     eventually(lambda: models(world) == {})
     assert world.tags() == []
@@ -84,13 +84,13 @@ def test_a_broken_dvc_yaml_takes_none_of_its_models_away(house: House) -> None:
     before = models(world)["delta"]["metadata"]["uid"]
 
     world.remote.commit({"dvc.yaml": "<<<<<<< HEAD\nartifacts: {", "nlp/dvc.yaml": dvc_yaml()})
-    eventually(lambda: set(models(world)) == {"delta"}, patience=40)
+    eventually(lambda: set(models(world)) == {"delta"})
     problems = world.await_ready("mrepo", "broken")["problems"]
     assert [each["place"] for each in problems] == ["dvc.yaml"]
     assert models(world)["delta"]["metadata"]["uid"] == before
 
     world.remote.commit({"dvc.yaml": dvc_yaml()})
-    eventually(lambda: models(world) == {}, patience=40)
+    eventually(lambda: models(world) == {})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_branch_that_is_not_there_is_named_and_tags_are_adopted_all_the_same(
     world.remote.tag(f"{name}@v1.0.0")
     world.remote.git("symbolic-ref", "HEAD", f"refs/heads/{head}")
     home(world, discover={}, adopt={}, **spec)
-    eventually(lambda: set(models(world)) == {name}, patience=40)
+    eventually(lambda: set(models(world)) == {name})
     stalled = world.condition("mrepo", name, "Stalled")
     assert stalled["reason"] == "RevisionNotFound"
 
@@ -113,7 +113,7 @@ def test_a_branch_that_is_not_there_is_named_and_tags_are_adopted_all_the_same(
         world.remote.git("symbolic-ref", "HEAD", "refs/heads/main")
     else:
         world.remote.git("update-ref", "refs/heads/develop", "refs/heads/main")
-    eventually(lambda: set(models(world)) == {name, "untagged"}, patience=40)
+    eventually(lambda: set(models(world)) == {name, "untagged"})
     assert world.await_ready("mrepo", name)["artifacts"] == 2
 
 
@@ -124,11 +124,11 @@ def test_each_model_repository_discovers_on_its_own_branch(house: House) -> None
     world.model("tried-by-ada", repository={"url": world.url, "branch": "tries"})
     world.await_ready("rmodel", "tried-by-ada")
     home(world, discover={})
-    eventually(lambda: set(models(world)) == {"kappa"}, patience=40)
+    eventually(lambda: set(models(world)) == {"kappa"})
 
     spec = {"url": world.url, "interval": "5s", "branch": "tries", "discover": {}}
     world.apply(manifest("ModelRepository", "branched-tries", spec))
-    eventually(lambda: world.exists("rmodel", "tried"), patience=40)
+    eventually(lambda: world.exists("rmodel", "tried"))
     assert world.get("rmodel", "tried")["spec"]["repositoryRef"] == {"name": "branched-tries"}
     assert set(models(world)) == {"kappa"}
 
@@ -142,10 +142,10 @@ def test_a_discovered_model_stays_while_somebody_refers_to_it(house: House) -> N
     world.await_ready("mver", "beta-v1")
 
     world.remote.commit({"dvc.yaml": dvc_yaml()})
-    eventually(lambda: world.status("mrepo", "referred").get("artifacts") == 0, patience=40)
+    eventually(lambda: world.status("mrepo", "referred").get("artifacts") == 0)
     assert "beta" in models(world)
     world.delete("mver", "beta-v1")
-    eventually(lambda: "beta" not in models(world), patience=40)
+    eventually(lambda: "beta" not in models(world))
     assert world.tags() == ["beta@v1.0.0"]
 
 
@@ -166,10 +166,10 @@ def test_what_gto_writes_while_we_run_appears_follows_and_disappears(house: Hous
     push(clone, world, "register", "digits", "HEAD", "--version", "v1.0.0")
     push(clone, world, "register", "digits", "HEAD~1", "--version", "v0.9.0")
     push(clone, world, "assign", "digits", "--version", "v1.0.0", "--stage", "prod")
-    eventually(lambda: "digits" in models(world), patience=40)
+    eventually(lambda: "digits" in models(world))
     name = models(world)["digits"]["metadata"]["name"]
-    eventually(lambda: set(parts(world, "mver", name)) == {"v0.9.0", "v1.0.0"}, patience=40)
-    eventually(lambda: set(parts(world, "stage", name)) == {"prod"}, patience=40)
+    eventually(lambda: set(parts(world, "mver", name)) == {"v0.9.0", "v1.0.0"})
+    eventually(lambda: set(parts(world, "stage", name)) == {"prod"})
     stage = parts(world, "stage", name)["prod"]
     assert world.await_ready("stage", stage)["current"]["version"] == "v1.0.0"
     registered = world.await_ready("mver", parts(world, "mver", name)["v1.0.0"])
@@ -177,13 +177,13 @@ def test_what_gto_writes_while_we_run_appears_follows_and_disappears(house: Hous
     assert world.get("stage", stage)["metadata"].get("finalizers", []) == []
 
     push(clone, world, "assign", "digits", "--version", "v0.9.0", "--stage", "prod")
-    world.await_said("stage", stage, "Assigned", "v0.9.0", patience=40)
+    world.await_said("stage", stage, "Assigned", "v0.9.0")
 
     push(clone, world, "deprecate", "digits", "v0.9.0", "prod")
     push(clone, world, "deprecate", "digits", "v1.0.0", "prod")
     push(clone, world, "deprecate", "digits", "v0.9.0")
-    eventually(lambda: parts(world, "stage", name) == {}, patience=40)
-    eventually(lambda: set(parts(world, "mver", name)) == {"v1.0.0"}, patience=40)
+    eventually(lambda: parts(world, "stage", name) == {})
+    eventually(lambda: set(parts(world, "mver", name)) == {"v1.0.0"})
 
 
 def test_a_person_takes_an_adopted_stage_and_version_over_under_any_name(house: House) -> None:
@@ -192,8 +192,8 @@ def test_a_person_takes_an_adopted_stage_and_version_over_under_any_name(house: 
     clone = world.clone()
     push(clone, world, "register", "digits", "HEAD", "--version", "v1.0.0")
     push(clone, world, "assign", "digits", "--version", "v1.0.0", "--stage", "prod")
-    eventually(lambda: set(parts(world, "stage", "taken")) == {"prod"}, patience=40)
-    eventually(lambda: set(parts(world, "mver", "taken")) == {"v1.0.0"}, patience=40)
+    eventually(lambda: set(parts(world, "stage", "taken")) == {"prod"})
+    eventually(lambda: set(parts(world, "mver", "taken")) == {"v1.0.0"})
     before = world.tags()
 
     world.stage("mine", model="taken", version="v1.0.0")
@@ -214,9 +214,9 @@ def test_an_adopted_object_never_writes_even_when_its_tag_is_deleted(house: Hous
     world.model("vanish", artifact="digits", adopt={})
     clone = world.clone()
     push(clone, world, "register", "digits", "HEAD", "--version", "v1.0.0")
-    eventually(lambda: set(parts(world, "mver", "vanish")) == {"v1.0.0"}, patience=40)
+    eventually(lambda: set(parts(world, "mver", "vanish")) == {"v1.0.0"})
     world.remote.git("tag", "-d", "digits@v1.0.0")
-    eventually(lambda: parts(world, "mver", "vanish") == {}, patience=40)
+    eventually(lambda: parts(world, "mver", "vanish") == {})
     assert world.tags() == []
 
 
@@ -228,7 +228,7 @@ def test_keep_bounds_the_versions_but_not_those_on_stage(house: House) -> None:
         push(clone, world, "register", "digits", commit, "--version", f"v{number}.0.0")
     push(clone, world, "assign", "digits", "--version", "v0.0.0", "--stage", "prod")
     world.model("bounded", artifact="digits", adopt={"keep": 1, "stages": False})
-    eventually(lambda: set(parts(world, "mver", "bounded")) == {"v0.0.0", "v2.0.0"}, patience=40)
+    eventually(lambda: set(parts(world, "mver", "bounded")) == {"v0.0.0", "v2.0.0"})
     assert parts(world, "stage", "bounded") == {}
 
 
@@ -268,7 +268,7 @@ def test_stages_that_gto_would_refuse_are_refused(house: House, named: bool) -> 
     said = world.await_reason("stage", f"{world.name}-canary", "StageNotAllowed")["message"]
     assert "dev, prod" in said
     world.remote.commit({".gto": "stages: [canary, dev, prod]\n"})
-    world.await_ready("stage", f"{world.name}-canary", patience=40)
+    world.await_ready("stage", f"{world.name}-canary")
     assert world.gto_json("show")["digits"]["stage"]["canary"] == "v1.0.0"
 
 

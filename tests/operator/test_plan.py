@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.cluster.kubectl import eventually
+from tests.cluster.kubectl import at_rest, eventually
 from tests.cluster.manifests import (
     manifest,
     model_version,
@@ -99,6 +99,7 @@ def digits(shared_world: World) -> World:
     world.await_ready("stage", "digits-prod")
     world.await_ready("policy", "gates")
     eventually(lambda: world.status("policy", "gates").get("assignments") == 1)
+    at_rest(lambda: state_of(world))
     return world
 
 

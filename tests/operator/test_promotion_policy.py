@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.kubectl import eventually
+from tests.cluster.kubectl import at_rest, eventually
 from tests.cluster.manifests import manifest, rollout
 from tests.cluster.model_service import grant
 from tests.conformance.ssh_key import SshKey
@@ -219,7 +219,7 @@ def test_a_version_whose_tag_was_moved_is_judged_as_another(house: House, what: 
     world.model()
     world.stage(rollout=rollout(replicas=0) if what == "deployment" else {"manifests": [config]})
     world.await_ready("stage", name)
-    before = world.get(what, name)["metadata"]["resourceVersion"]
+    before = at_rest(lambda: world.get(what, name)["metadata"]["resourceVersion"])
 
     for tag in ("digits@v1.0.0", "digits#prod#2"):
         world.remote.tag(tag, bad)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.kubectl import eventually
+from tests.cluster.kubectl import at_rest, eventually
 from tests.operator.gate import Gate
 from tests.operator.world import World
 
@@ -16,6 +16,12 @@ KINDS = ("rmodel", "mver", "stage")
 def objects(world: World, *kinds: str) -> dict[str, dict[str, Any]]:
     found = world.items(*(kinds or KINDS))
     return {f"{item['kind']}/{item['metadata']['name']}": item for item in found}
+
+
+def settled(world: World, *kinds: str) -> dict[str, dict[str, Any]]:
+    """The same once nothing is written any more: not all is told by the time that all is Ready."""
+    at_rest(lambda: versions_of(objects(world, *kinds)))
+    return objects(world, *kinds)
 
 
 def nothing_pending(world: World) -> bool:
@@ -152,7 +158,7 @@ def test_killed_again_and_again_it_loses_and_doubles_nothing(world: World) -> No
 
 def test_a_restart_with_nothing_to_do_writes_nothing_at_all(world: World) -> None:
     full_house(world)
-    before, tags = objects(world, *KINDS, "events"), world.remote.tags()
+    before, tags = settled(world, *KINDS, "events"), world.remote.tags()
     for end in (world.operator.stop, world.operator.kill):
         end()
         world.operator.start()
@@ -191,7 +197,7 @@ def full_house(world: World) -> None:
 
 def test_an_empty_cluster_and_an_old_repository_give_every_status_back(world: World) -> None:
     full_house(world)
-    before, tags = objects(world), world.remote.tags()
+    before, tags = settled(world), world.remote.tags()
     world.operator.kill()
     for stage in ("digits-prod", "digits-dev"):
         world.kubectl(

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from tests.cluster.kubectl import Kubectl, eventually
+from tests.cluster.kubectl import Kubectl, at_rest, eventually
 from tests.cluster.manifests import model_version, stage_assignment
 from tests.operator.fixtures import new_world
 from tests.operator.process import OperatorProcess
@@ -52,7 +52,7 @@ def converged(brains: tuple[World, list[OperatorProcess]]) -> World:
         for victim in victims:
             victim.kill(alone=chance.random() < 0.5)
         start(*victims)
-    eventually(lambda: all(is_done(item) for item in listed(world)), patience=60)
+    eventually(lambda: all(is_done(item) for item in listed(world)), patience=120)
     return world
 
 
@@ -127,16 +127,16 @@ def test_two_leaders_agree_and_come_to_rest(
 ) -> None:
     _, operators = brains
     eventually(lambda: told(operators[0]) == told(operators[1]) != [])
-    before = {
-        item["metadata"]["name"]: item["metadata"]["resourceVersion"] for item in listed(converged)
-    }
+    before = at_rest(lambda: versions_of(converged))
     for operator in operators:
         await_looks(operator, 2)
         assert "Traceback" not in operator.log.read_text(errors="replace")
-    after = {
-        item["metadata"]["name"]: item["metadata"]["resourceVersion"] for item in listed(converged)
-    }
-    assert after == before
+    assert versions_of(converged) == before
+
+
+def versions_of(world: World) -> dict[str, str]:
+    metas = [item["metadata"] for item in listed(world)]
+    return {meta["name"]: meta["resourceVersion"] for meta in metas}
 
 
 def told(operator: OperatorProcess) -> list[Any]:

@@ -62,12 +62,12 @@ def test_one_cluster_shows_what_the_other_decides_and_neither_fights(
     east.stage(version="v1.0.0")
     east.await_ready("stage", "digits-prod")
     adopt_all(west)
-    eventually(lambda: shown(west, "stage") == {"prod": "v1.0.0"}, patience=40)
-    eventually(lambda: shown(west, "mver") == {"v1.0.0": "v1.0.0", "v2.0.0": "v2.0.0"}, patience=40)
+    eventually(lambda: shown(west, "stage") == {"prod": "v1.0.0"})
+    eventually(lambda: shown(west, "mver") == {"v1.0.0": "v1.0.0", "v2.0.0": "v2.0.0"})
 
     west.stage("mine", model="digits", version="v2.0.0")
-    west.await_ready("stage", "mine", patience=40)
-    said = east.await_reason("stage", "digits-prod", "Contested", patience=40)["message"]
+    west.await_ready("stage", "mine")
+    said = east.await_reason("stage", "digits-prod", "Contested")["message"]
     assert "from another cluster" in said
     before = east.tags()
     assert [t for t in before if "#" in t] == ["digits#prod#1", "digits#prod#2"]
@@ -75,8 +75,8 @@ def test_one_cluster_shows_what_the_other_decides_and_neither_fights(
     for world in (east, west):
         world.operator.kill()
         world.operator.start()
-    east.await_reason("stage", "digits-prod", "Contested", patience=40)
-    west.await_ready("stage", "mine", patience=40)
+    east.await_reason("stage", "digits-prod", "Contested")
+    west.await_ready("stage", "mine")
     assert east.tags() == before
 
 
@@ -95,8 +95,8 @@ def test_an_empty_cluster_shows_all_that_an_old_repository_holds(
     before = east.tags()
 
     adopt_all(west)
-    eventually(lambda: set(shown(west, "mver")) == {"v1.0.0-rc.1", "v1.1.0", "v3.1.4"}, patience=60)
-    eventually(lambda: shown(west, "stage") == {"prod": "v1.0.0-rc.1"}, patience=40)
+    eventually(lambda: set(shown(west, "mver")) == {"v1.0.0-rc.1", "v1.1.0", "v3.1.4"})
+    eventually(lambda: shown(west, "stage") == {"prod": "v1.0.0-rc.1"})
     names = west.kubectl("get", "rmodel", "-n", west.namespace, "-o", "name").split()
     assert {n.rpartition("/")[2] for n in names} == {"digits", "speech"}
     assert east.tags() == before
@@ -123,12 +123,12 @@ def test_a_cluster_restored_under_its_name_gives_no_number_twice(
     east.operator.kill()
     cluster = east.kubectl
     release(east)
-    eventually(lambda: cluster.answer("create", "namespace", east.namespace).code == 0, patience=60)
+    eventually(lambda: cluster.answer("create", "namespace", east.namespace).code == 0)
     # The same namespace, objects and cluster name, but other uids and no statuses.
     east.operator.start()
     adopt_all(east)
     east.apply(stage, *versions, model)
     for name, number in numbers.items():
-        assert east.await_ready("mver", name, patience=40)["version"] == number
-    east.await_ready("stage", "digits-prod", patience=40)
+        assert east.await_ready("mver", name)["version"] == number
+    east.await_ready("stage", "digits-prod")
     assert east.tags() == before
