@@ -106,8 +106,8 @@ def test_a_branch_that_is_not_there_is_named_and_tags_are_adopted_all_the_same(
     world.remote.git("symbolic-ref", "HEAD", f"refs/heads/{head}")
     home(world, discover={}, adopt={}, **spec)
     eventually(lambda: set(models(world)) == {name})
-    stalled = world.condition("mrepo", name, "Stalled")
-    assert stalled["reason"] == "RevisionNotFound"
+    world.await_reason("mrepo", name, "RevisionNotFound")
+    assert world.condition("mrepo", name, "Stalled")["reason"] == "RevisionNotFound"
 
     if head == "master":
         world.remote.git("symbolic-ref", "HEAD", "refs/heads/main")
