@@ -79,6 +79,7 @@ def rolled_back(served: Served) -> None:
     world = served.world
     world.await_reason("stage", served.name, "RolledBack", patience=90)
     served.answers(V1)
+    eventually(lambda: served.outcomes()[:2] == [(V1, "Available"), (V2, "RolledBack")])
     assert tags(served) == [f"{served.model}#prod#{n}" for n in (1, 2, 3)]
     assert f"rollback from {V2} (" in world.message(f"{served.model}#prod#3")
     eventually(lambda: len(served.pods()) == 1)
@@ -92,7 +93,6 @@ def rolled_back(served: Served) -> None:
     back = status["rolledBack"]
     assert (back["version"], back["to"], back["tag"]) == (V2, V1, f"{served.model}#prod#2")
     assert "fails as well" not in world.operator.log.read_text()
-    assert served.outcomes()[:2] == [(V1, "Available"), (V2, "RolledBack")]
 
 
 STEPS = {

@@ -158,3 +158,20 @@ def is_stalled_alone(world: World, name: str) -> bool:
         if condition["reason"] == "PushRejected" and condition["type"] == "Stalled"
     ]
     return stalled == [name]
+
+
+def test_a_counter_that_waits_for_its_push_goes_to_no_other_stage(house: House) -> None:
+    world = house.world("counted")
+    world.model()
+    world.version("counted-v1", version="1.0.0", revision="main")
+    world.await_ready("mver", "counted-v1")
+    world.remote.hook(
+        "update", 'case "$1" in refs/tags/digits#prod#*) echo "prod is closed" >&2; exit 1; esac'
+    )
+    world.stage(version="1.0.0")
+    world.await_said("stage", "counted-prod", "PushRejected", "prod is closed")
+    world.stage("counted-dev", stage="dev", version="1.0.0")
+    world.await_ready("stage", "counted-dev")
+    (world.remote.path / "hooks" / "update").unlink()
+    world.await_ready("stage", "counted-prod")
+    assert world.tags() == ["digits#dev#2", "digits#prod#1", "digits@v1.0.0"]

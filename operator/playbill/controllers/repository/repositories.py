@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from playbill.api.errors import Retry, Stalled, Trouble, Waiting
 from playbill.api.registered_model import RegisteredModel
 from playbill.controllers.inventory.catalogue import Catalogue
+from playbill.controllers.inventory.counters import highest_counter
 from playbill.controllers.inventory.keys import ObjectKey, RepositoryKey
 from playbill.controllers.inventory.repository_state import FactsKey, RepositoryState
 from playbill.controllers.inventory.store import Store, key_of
@@ -114,7 +115,7 @@ class Repositories:
             author=state.author,
             clock=lambda: int(time.time()),
             limit=site.limit,
-            counters=state.counters | self._used_counters(state, site.models),
+            counters=self._used_counters(state, site.models),
             sign=self._signers(state.key, site).sign if site.signing else None,
         )
 
@@ -127,13 +128,11 @@ class Repositories:
     def _used_counters(
         self, state: RepositoryState, models: Sequence[RegisteredModel]
     ) -> dict[str, int]:
-        """The highest counters that statuses tell of: a tag may be gone, its number is used."""
         used = dict(state.counters)
         for model in models:
-            for stage in self._store.assignments(model.metadata.namespace, model.metadata.name):
-                name = parse_tag(stage.status.current.tag) if stage.status.current else None
-                if name is not None and name.artifact == model.artifact:
-                    used[name.artifact] = max(used.get(name.artifact, 0), name.counter or 0)
+            its = self._store.of_model(model.metadata.namespace, model.metadata.name)
+            told = highest_counter(model.artifact, (model, *its))
+            used[model.artifact] = max(used.get(model.artifact, 0), told)
         return used
 
     @asynccontextmanager

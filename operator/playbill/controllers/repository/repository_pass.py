@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -31,6 +32,7 @@ from playbill.ledger.tagobject import TagObject
 from playbill.ledger.view import Author, View
 
 RESERVATIONS_AT_ONCE = 16
+"""Artifacts whose reservations are under way."""
 
 PATIENCE = 10.0
 """Seconds; a push that is unanswered after so long is the last one of its pass."""
@@ -209,26 +211,36 @@ async def _reserve(desk: Desk, steps: Sequence[Step], outcome: Outcome) -> list[
     An object that has changed meanwhile is planned anew in the next pass, with all of its
     artifact, for what was planned after it may stand on it.
     """
+    by_artifact: dict[str, list[Step]] = defaultdict(list)
+    for step in steps:
+        if step.tags:
+            by_artifact[step.intent.artifact].append(step)
     gate = asyncio.Semaphore(RESERVATIONS_AT_ONCE)
 
-    async def reserved(step: Step) -> bool:
-        if not (isinstance(step.decision, Write) and step.decision.reserve):
-            return bool(step.tags)
+    async def granted(own: Sequence[Step]) -> bool:
         async with gate:
-            try:
-                return await desk.reserve(step.intent, step.tags, step.aliases)
-            except Trouble as trouble:
-                outcome.refused[step.intent.asker.uid] = trouble
-                return False
+            return await _all_reserved(desk, own, outcome)
 
-    granted = await asyncio.gather(*(reserved(step) for step in steps))
-    dropped = {
-        s.intent.artifact for s, yes in zip(steps, granted, strict=True) if s.tags and not yes
-    }
-    outcome.again = outcome.again or bool(dropped)
-    return [
-        s for s, yes in zip(steps, granted, strict=True) if yes and s.intent.artifact not in dropped
-    ]
+    answers = await asyncio.gather(*map(granted, by_artifact.values()))
+    whole = {artifact for artifact, yes in zip(by_artifact, answers, strict=True) if yes}
+    outcome.again = outcome.again or len(whole) < len(by_artifact)
+    return [step for step in steps if step.tags and step.intent.artifact in whole]
+
+
+async def _all_reserved(desk: Desk, steps: Sequence[Step], outcome: Outcome) -> bool:
+    """In the order of the plan, and none after one that fails: what has reserved the numbers
+    above it would keep them, and its own would be left out for good."""
+    for step in steps:
+        if not (isinstance(step.decision, Write) and step.decision.reserve):
+            continue
+        try:
+            reserved = await desk.reserve(step.intent, step.tags, step.aliases)
+        except Trouble as trouble:
+            outcome.refused[step.intent.asker.uid] = trouble
+            return False
+        if not reserved:
+            return False
+    return True
 
 
 async def _push(remote: Remote, steps: list[Step], limit: int, outcome: Outcome) -> None:
