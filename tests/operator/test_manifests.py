@@ -233,10 +233,10 @@ def test_an_edit_by_hand_is_put_back_and_the_hand_is_named(
     stage.touch("look")
     stage.comes_to(uri="models/v1.0.0", replicas=5)
 
-    said = drift_events(house, stage.name)
-    assert len(said) == 1
-    assert said[0].startswith("ModelService edited: kubectl-patch changed spec.uri at ")
-    assert said[0].endswith("; put back")
+    eventually(lambda: len(drift_events(house, stage.name)) == 1)
+    (said,) = drift_events(house, stage.name)
+    assert said.startswith("ModelService edited: kubectl-patch changed spec.uri at ")
+    assert said.endswith("; put back")
 
 
 def test_a_version_that_fails_is_taken_back(house: House, kind: ModelServices) -> None:

@@ -262,6 +262,23 @@ def test_what_an_older_operator_had_ready_is_not_judged_again(
     world.await_ready("stage", "older-prod")
 
 
+def test_what_was_removed_while_git_was_away_is_served_again_and_not_judged(
+    registered: Callable[[str], World],
+) -> None:
+    world = registered("away")
+    stricter_than_what_runs(world)
+    world.operator.stop()
+    world.delete("deployment", "away-prod")
+    place = world.remote.path
+    place.rename(place.with_name("elsewhere.git"))
+    world.operator.start()
+    world.await_reason("stage", "away-prod", "RepositoryNotFound")
+    place.with_name("elsewhere.git").rename(place)
+    world.look()
+    eventually(lambda: served(world) == "v1.0.0")
+    world.await_ready("stage", "away-prod")
+
+
 def test_of_which_commit_a_workload_is_no_deployment_tells(house: House) -> None:
     """An older operator left a status that does not, and somebody may change Deployments."""
     world = house.world("claimed")

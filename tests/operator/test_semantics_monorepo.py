@@ -24,11 +24,12 @@ def test_names_with_slashes_and_directories_are_artifacts_of_their_own(
     for name, artifact in ARTIFACTS.items():
         world.model(name, artifact=artifact)
         world.version(f"{name}-v1", model=name, revision="main~1")
+    for name in ARTIFACTS:  # whose number is allotted is first: it would stand above the other
+        assert world.await_ready("mver", f"{name}-v1")["version"] == "v0.0.1"
         world.version(f"{name}-v2", model=name, version="v2.0.0-rc.1", revision="main")
         world.stage(f"{name}-prod", model=name, stage="prod/eu", version="v2.0.0-rc.1")
     for name in ARTIFACTS:
         assert world.await_ready("stage", f"{name}-prod")["current"]["version"] == "v2.0.0-rc.1"
-        world.await_ready("mver", f"{name}-v1")
     shown = world.gto_json("show")
     assert set(shown) == set(ARTIFACTS.values())
     for artifact, row in shown.items():

@@ -104,7 +104,7 @@ class StageAssignments:
             return await self.rollouts.remove(assignment)
         holder = _holder(assignment, judgement)
         if recorded.phase != "Ready" or judgement.artifact is None:
-            return await self.rollouts.watch(assignment)
+            return await self.rollouts.stay(assignment)
         if holder is not None:
             against = refused(self.shell, assignment, judgement)
             if isinstance(against, EvidenceNotRead):

@@ -130,12 +130,17 @@ class Rollouts:
         verdict = await self.applying.judge(assignment, live, known=True)
         return self._as_before(assignment, verdict)
 
+    async def stay(self, assignment: StageAssignment) -> Serving | None:
+        """Leave the workload as it is while git does not tell what it should be: what ran is not
+        forgotten when somebody removes it meanwhile, and is put back without being judged anew."""
+        serving = await self.watch(assignment)
+        if serving is None and assignment.status.workload is not None:
+            return self._gone(assignment)
+        return serving
+
     async def hold(self, assignment: StageAssignment, why: Trouble) -> Serving:
         """Leave the workload as it is, for what the ledger says may not be served."""
-        serving = await self.watch(assignment)
-        if serving is None:
-            nothing = Progressing("nothing is served", pods="")
-            return replace(self._as_before(assignment, nothing), held=why, gone=True)
+        serving = await self.watch(assignment) or self._gone(assignment)
         return replace(serving, held=why)
 
     async def remove(self, assignment: StageAssignment) -> Serving | None:
@@ -253,6 +258,10 @@ class Rollouts:
             revision=_kept(assignment),
             objects=merged(made(assignment)),
         )
+
+    def _gone(self, assignment: StageAssignment) -> Serving:
+        nothing = Progressing("nothing is served", pods="")
+        return replace(self._as_before(assignment, nothing), gone=True)
 
     async def _or_back(
         self,
