@@ -40,6 +40,11 @@ def models(world: World) -> dict[str, Object]:
     return {m["spec"].get("artifact", m["metadata"]["name"]): m for m in named}
 
 
+def troubled(world: World) -> list[str]:
+    """The files that the ModelRepository's status complains of."""
+    return [each["place"] for each in world.status("mrepo", world.name).get("problems", [])]
+
+
 def parts(world: World, kind: str, model: str) -> dict[str, str]:
     """The adopted objects of a kind and model, by version or stage."""
     found = world.items(kind, selector=ADOPTED)
@@ -85,8 +90,7 @@ def test_a_broken_dvc_yaml_takes_none_of_its_models_away(house: House) -> None:
 
     world.remote.commit({"dvc.yaml": "<<<<<<< HEAD\nartifacts: {", "nlp/dvc.yaml": dvc_yaml()})
     eventually(lambda: set(models(world)) == {"delta"})
-    problems = world.await_ready("mrepo", "broken")["problems"]
-    assert [each["place"] for each in problems] == ["dvc.yaml"]
+    eventually(lambda: troubled(world) == ["dvc.yaml"])
     assert models(world)["delta"]["metadata"]["uid"] == before
 
     world.remote.commit({"dvc.yaml": dvc_yaml()})
