@@ -65,7 +65,7 @@ class Served:
 
     def ready(self, version: str = V1) -> Object:
         """The status once the stage is Ready with this version, and no pod of another is left."""
-        status = self.world.await_ready("stage", self.name, patience=90)
+        status = self.world.await_ready("stage", self.name)
         assert status["current"]["version"] == version
         return status
 

@@ -137,7 +137,7 @@ def ready(served: Served, version: str) -> Object:
             served.world.status("stage", served.name).get("current", {}).get("version") == version
         )
     )
-    status = served.world.await_ready("stage", served.name, patience=90)
+    status = served.world.await_ready("stage", served.name)
     assert status["current"]["version"] == version
     return status
 
@@ -209,7 +209,7 @@ def test_other_bytes_than_the_recorded_ones_are_never_served(
     served.change(version=V2)
 
     words = f"expected md5:{expected}, found md5:{found}"
-    world.await_said("stage", served.name, "DigestMismatch", words, patience=90)
+    world.await_said("stage", served.name, "DigestMismatch", words)
     assert answer(served, "weights.txt") == WEIGHTS[V1].decode().strip()
 
 

@@ -77,7 +77,7 @@ def tags(served: Served) -> list[str]:
 def rolled_back(served: Served) -> None:
     """Taken back, told once, served again, and left so."""
     world = served.world
-    world.await_reason("stage", served.name, "RolledBack", patience=90)
+    world.await_reason("stage", served.name, "RolledBack")
     served.answers(V1)
     eventually(lambda: served.outcomes()[:2] == [(V1, "Available"), (V2, "RolledBack")])
     assert tags(served) == [f"{served.model}#prod#{n}" for n in (1, 2, 3)]

@@ -104,7 +104,7 @@ def test_a_leader_that_slept_changes_nothing_when_it_wakes(
     try:
         served.change(version=V3, rollout=served.rollout())
         second.start()
-        world.await_ready("stage", served.name, patience=90)
+        world.await_ready("stage", served.name)
         served.answers(V3)
         eventually(lambda: len(served.pods()) == 1)
         before, tags = served.settled(), world.remote.tags()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.kubectl import Kubectl, at_rest
 from tests.e2e.serving import V1, V2, Served
 from tests.operator.fixtures import new_world
 from tests.operator.test_costs import GIT, QUIET_SECONDS, REQUESTS, WRITES
@@ -15,6 +14,7 @@ from tests.operator.test_restart import next_look
 from tests.operator.world import World
 
 NEVER = {"image": "localhost/nobody-has-this:1", "imagePullPolicy": "Never"}
+LOOKING = "list"
 WATCHING = {"watch", "events.events.k8s.io", "leases.coordination.k8s.io"}
 
 
@@ -26,10 +26,10 @@ def shared_world(cluster: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def spent(world: World) -> Counter[str]:
-    """Requests by verb and resource, and processes of git by what they did."""
+    """Requests by verb and resource, and processes of git by what they did; looking is neither."""
     found: Counter[str] = Counter()
     for name, labels, value in world.operator.samples():
-        if name == GIT:
+        if name == GIT and labels["operation"] != LOOKING:
             found[f"git {labels['operation']}"] += int(value)
         elif name == REQUESTS and not WATCHING & set(labels.values()):
             found[f"{labels['verb']} {labels['resource'].replace('.playbill.dev', '')}"] += int(
@@ -38,21 +38,14 @@ def spent(world: World) -> Counter[str]:
     return found
 
 
-def at_rest(world: World) -> Counter[str]:
-    """What was spent when nothing but looking at repositories happens any more."""
-    seen = spent(world)
-    while True:
-        time.sleep(QUIET_SECONDS)
-        now = spent(world)
-        if set(now - seen) <= {"git list"}:
-            return now
-        seen = now
+def all_spent(world: World) -> Counter[str]:
+    return at_rest(lambda: spent(world), seconds=QUIET_SECONDS)
 
 
 def cost(world: World, action: Callable[[], object]) -> dict[str, int]:
-    before = at_rest(world)
+    before = all_spent(world)
     action()
-    return dict(at_rest(world) - before)
+    return dict(all_spent(world) - before)
 
 
 def workload(used: dict[str, int]) -> dict[str, int]:
@@ -110,7 +103,7 @@ def test_the_costs_of_a_rollout_and_of_a_rollback(served: Served) -> None:
 
     def fail() -> None:
         served.change(version=V1, rollout={"template": served.template(**NEVER)})
-        world.await_reason("stage", served.name, "RolledBack", patience=90)
+        world.await_reason("stage", served.name, "RolledBack")
 
     failing = cost(world, fail)
     assert rollbacks(world) == 1
@@ -132,13 +125,13 @@ def test_looking_again_at_what_was_rolled_back_writes_nothing(served: Served) ->
     served.ready()
     world.await_ready("mver", f"{served.model}-v2")
     served.change(version=V2, rollout={"template": served.template(**NEVER)})
-    world.await_reason("stage", served.name, "RolledBack", patience=90)
-    at_rest(world)
+    world.await_reason("stage", served.name, "RolledBack")
+    all_spent(world)
     before, tags = served.written(), world.remote.tags()
     world.operator.kill()
     world.operator.start()
     next_look(world)
-    asked = at_rest(world)
+    asked = all_spent(world)
     assert not [what for what in asked if what.split()[0] in WRITES]
     assert not [what for what in asked if what.startswith("git push")]
     assert (served.written(), world.remote.tags()) == (before, tags)

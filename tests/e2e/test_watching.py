@@ -62,7 +62,7 @@ def test_a_promotion_that_is_taken_back(served: Served) -> None:
     served.world.await_ready("mver", f"{served.model}-v2")
     with watching(served) as path:
         served.change(version=V2, rollout={"template": served.template(**NEVER)})
-        served.world.await_reason("stage", served.name, "RolledBack", patience=90)
+        served.world.await_reason("stage", served.name, "RolledBack")
         served.answers(V1)
         eventually(lambda: len(served.pods()) == 1)
     rows = told(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cluster.kubectl import PATIENCE, eventually
+from tests.cluster.kubectl import eventually
 from tests.cluster.manifests import manifest, rollout
 from tests.operator.house import House
 from tests.operator.person import Person
@@ -43,10 +43,10 @@ def told(world: World) -> list[str]:
     return sorted(f"{x.outcome} {x.details['tag']}" for x in lines(world.remote))
 
 
-def await_told(world: World, *expected: str, patience: float = PATIENCE) -> None:
+def await_told(world: World, *expected: str) -> None:
     """Wait until exactly these lines are there."""
     try:
-        eventually(lambda: told(world) == sorted(expected), patience=patience)
+        eventually(lambda: told(world) == sorted(expected))
     except AssertionError:
         said = f"{told(world)}, not {sorted(expected)}"
         raise AssertionError(f"{said}\n{world.operator.tail()}") from None
@@ -180,7 +180,6 @@ def test_a_server_that_takes_no_notes_stalls_nothing_and_is_named_once(house: Ho
         world,
         "recorded digits#prod#1", "available digits#prod#1", "replaced digits#prod#1",
         "recorded digits#prod#2", "available digits#prod#2",
-        patience=90,
     )  # fmt: skip
     eventually(lambda: "auditNote" not in world.status("rmodel", "refusing"))
 
@@ -295,7 +294,7 @@ def test_two_operators_at_once_write_each_line_once(world: World) -> None:
         tags = [tag for tag in world.tags() if "#" in tag]
         firsts = [line for tag in tags if (line := tag).count("#") == 2]
         assert len(firsts) >= 2 * len(stages)
-        eventually(lambda: len(set(told(world))) >= len(tags) + len(stages), patience=90)
+        eventually(lambda: len(set(told(world))) >= len(tags) + len(stages))
         quiet_looks(world.operator)
         quiet_looks(twin)
         assert max(Counter(told(world)).values()) == 1

@@ -20,8 +20,7 @@ def objects(world: World, *kinds: str) -> dict[str, dict[str, Any]]:
 
 def settled(world: World, *kinds: str) -> dict[str, dict[str, Any]]:
     """The same once nothing is written any more: not all is told by the time that all is Ready."""
-    at_rest(lambda: versions_of(objects(world, *kinds)))
-    return objects(world, *kinds)
+    return at_rest(lambda: objects(world, *kinds))
 
 
 def nothing_pending(world: World) -> bool:

@@ -9,15 +9,17 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from tests.cluster.kubectl import Kubectl, at_rest, eventually
+from tests.cluster.kubectl import Kubectl, eventually
 from tests.cluster.manifests import model_version, stage_assignment
 from tests.operator.fixtures import new_world
 from tests.operator.process import OperatorProcess
+from tests.operator.test_restart import objects, settled, versions_of
 from tests.operator.world import Object, World
 
 MODELS = ("digits", "letters")
 PER_MODEL, STAGES, WAVES = 14, 12, 5
 SEED = 7
+KINDS = ("mver", "stage")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ def start(*operators: OperatorProcess) -> None:
 
 
 def listed(world: World) -> list[Object]:
-    return world.items("mver", "stage")
+    return world.items(*KINDS)
 
 
 def is_done(item: Object) -> bool:
@@ -127,16 +129,11 @@ def test_two_leaders_agree_and_come_to_rest(
 ) -> None:
     _, operators = brains
     eventually(lambda: told(operators[0]) == told(operators[1]) != [])
-    before = at_rest(lambda: versions_of(converged))
+    before = versions_of(settled(converged, *KINDS))
     for operator in operators:
         await_looks(operator, 2)
         assert "Traceback" not in operator.log.read_text(errors="replace")
-    assert versions_of(converged) == before
-
-
-def versions_of(world: World) -> dict[str, str]:
-    metas = [item["metadata"] for item in listed(world)]
-    return {meta["name"]: meta["resourceVersion"] for meta in metas}
+    assert versions_of(objects(converged, *KINDS)) == before
 
 
 def told(operator: OperatorProcess) -> list[Any]:

@@ -50,7 +50,7 @@ class Held:
 
     def arrives(self) -> None:
         """Wait until it is there."""
-        eventually(lambda: self.reached, patience=90)
+        eventually(lambda: self.reached)
 
     def let_go(self) -> None:
         self.door.call(self.release.set)
